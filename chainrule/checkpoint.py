@@ -1,0 +1,180 @@
+"""Models on disk: a folder with `config.json` and `model.safetensors`. Nothing is ever unpickled."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from chainrule.domain import Domain, domain_from_dict
+from chainrule.errors import ChainruleError
+from chainrule.files import new_directory, replacing
+from chainrule.models.base import AutoregressiveModel
+from chainrule.order import Order, raster
+
+FORMAT = 1
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+
+
+def save(model: AutoregressiveModel, path: str | Path) -> None:
+    """Writes the model into a new folder: what `load` needs to make the same one, bit for bit.
+
+    Raises:
+        ChainruleError: the folder is in use or cannot be written, or a constructor argument is none that JSON can hold.
+    """
+    with new_directory(Path(path)) as folder:
+        write_json(folder / CONFIG, {"format": FORMAT, "model": describe(model)})
+        write_weights(model, folder / WEIGHTS)
+
+
+def load(path: str | Path) -> AutoregressiveModel:
+    """The model in that folder (a training run, or what `save` wrote), in evaluation mode, on the CPU.
+
+    A model class of your own must have been imported.
+
+    Raises:
+        ChainruleError: no such folder, a damaged or edited one, a newer format, or a class that is not known.
+    """
+    folder = Path(path)
+    description = read_config(folder).get("model")
+    model = _construct(description, folder / CONFIG)
+    tensors, metadata = read_tensors(folder / WEIGHTS)
+    if metadata.get("model") != _digest(description):
+        raise ChainruleError(
+            f"{folder / CONFIG} and {WEIGHTS} do not belong together (one was edited or replaced); restore both"
+        )
+    _fill(model, tensors, folder / WEIGHTS)
+    return model.eval()
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The contents of `config.json`.
+
+    Raises:
+        ChainruleError: no such folder or file, not JSON, or a newer format.
+    """
+    path = folder / CONFIG
+    if not path.is_file():
+        raise ChainruleError(f"{folder} is not a model or run folder: it has no {CONFIG}")
+    config = read_json(path)
+    if not isinstance(config.get("format"), int):
+        raise ChainruleError(f"{path} is damaged: it names no format; restore it from a copy")
+    if config["format"] > FORMAT:
+        raise ChainruleError(
+            f"{path} has format {config['format']}, newer than {FORMAT}, the newest known here; update chainrule"
+        )
+    return config
+
+
+def describe(model: AutoregressiveModel) -> dict[str, Any]:
+    """The class of the model and the arguments it was made with, as plain JSON values."""
+    arguments = {name: _plain(value, model.domain) for name, value in model.arguments.items()}
+    description = {"class": type(model).__name__, **arguments}
+    try:
+        json.dumps(description)
+    except TypeError as error:
+        raise ChainruleError(
+            f"{type(model).__name__} cannot be saved: an argument of its constructor is not plain ({error})"
+        ) from None
+    return description
+
+
+def write_weights(model: AutoregressiveModel, path: Path) -> None:
+    """Writes the weights, marked with the model that they belong to, in place of what is at `path`."""
+    write_tensors(path, model.state_dict(), {"model": _digest(describe(model))})
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """A safetensors file with a checksum of its contents, written whole or not at all."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with replacing(path) as part:
+        save_file(tensors, part, {**metadata, "sha256": _checksum(tensors)})
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors and the metadata of a file that `write_tensors` wrote.
+
+    Raises:
+        ChainruleError: a missing, truncated or altered file.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    except FileNotFoundError:
+        raise ChainruleError(f"{path} is missing; restore it from a copy") from None
+    except (SafetensorError, OSError) as error:
+        raise ChainruleError(f"{path} is damaged ({error}); restore it from a copy") from None
+    if metadata.get("sha256") != _checksum(tensors):
+        raise ChainruleError(f"{path} is damaged: its checksum does not match its contents; restore it from a copy")
+    return tensors, metadata
+
+
+def write_json(path: Path, contents: Mapping[str, Any]) -> None:
+    with replacing(path) as part:
+        part.write_text(json.dumps(contents, indent=1) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    try:
+        contents = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise ChainruleError(f"{path} is damaged ({error}); restore it from a copy") from None
+    if not isinstance(contents, dict):
+        raise ChainruleError(f"{path} is damaged: it does not hold a JSON object; restore it from a copy")
+    return contents
+
+
+def _construct(description: Any, path: Path) -> AutoregressiveModel:
+    if not isinstance(description, dict) or "domain" not in description:
+        raise ChainruleError(f"{path} is damaged: it describes no model; restore it from a copy")
+    arguments = dict(description)
+    name = str(arguments.pop("class", None))
+    kind = AutoregressiveModel.classes.get(name)
+    if kind is None:
+        raise ChainruleError(
+            f"{path} is of class {name}, which is not known here; import the module that defines it first"
+        )
+    try:
+        return kind(**{**arguments, "domain": domain_from_dict(arguments["domain"])})
+    except (TypeError, ChainruleError) as error:
+        raise ChainruleError(f"{path} does not describe a {name}: {error}; restore it from a copy") from None
+
+
+def _fill(model: AutoregressiveModel, tensors: dict[str, Tensor], path: Path) -> None:
+    wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    if wanted != found:
+        name = min(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
+        raise ChainruleError(
+            f"{path} does not fit the model: {name} has shape {found.get(name)}, not {wanted.get(name)}"
+        )
+    model.load_state_dict(tensors)
+
+
+def _plain(value: Any, domain: Domain) -> Any:
+    if isinstance(value, Domain):
+        return value.to_dict()
+    if isinstance(value, Order):
+        return None if value == raster(domain) else list(value.permutation)  # raster order is what None stands for
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _digest(description: Any) -> str:
+    return hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()
+
+
+def _checksum(tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.contiguous().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()

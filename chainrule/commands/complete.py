@@ -1,0 +1,66 @@
+"""chainrule complete RUN --data F --keep top --out F"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from jsonargparse import ArgumentParser, Namespace
+from torch import Tensor
+
+from chainrule.commands.common import add_draw, add_run, add_split, check_out, load_run, load_split, write_arrays
+from chainrule.domain import Domain
+from chainrule.errors import ChainruleError
+from chainrule.progress import bar
+from chainrule.tasks.complete import check_evidence, complete
+
+KEEP = ("top", "bottom", "left", "right")
+
+
+def options(parser: ArgumentParser, _argv: Sequence[str]) -> None:
+    add_run(parser)
+    add_split(parser)
+    parser.add_argument("--keep", choices=KEEP, default="top", help="the half of each image that is given")
+    parser.add_argument("-n", type=int, default=5, help="completions of each image")
+    parser.add_argument("--images", type=int, default=8, help="how many images, from the first on")
+    parser.add_argument("--out", type=str, required=True, help="a new file: .png for a picture, .npz for the values")
+    add_draw(parser)
+
+
+def run(args: Namespace) -> int:
+    out = Path(args.out)
+    model = load_run(args)
+    check_out(out, model.domain)
+    x = load_split(args, model).values()[: args.images]
+    evidence = kept_half(model.domain, args.keep)
+    check_evidence(model, x, evidence)
+    with bar("completing", len(x) * args.n) as shown:
+        draws = complete(model, x, evidence, args.n, seed=args.seed, temperature=args.temperature, tick=shown)
+    write_completions(out, x, evidence, draws, model.domain)
+    print(f"{len(x)} images, {args.n} completions each: {out}")
+    return 0
+
+
+def kept_half(domain: Domain, side: str) -> Tensor:
+    """bool [C, H, W]: True in that half of the image; of an odd number of lines, the middle one is not in it."""
+    if not domain.is_image:
+        raise ChainruleError(f"--keep {side} is for images (C, H, W), and the model's data have shape {domain.shape}")
+    _, height, width = domain.shape
+    rows, columns = torch.arange(height)[:, None], torch.arange(width)[None, :]
+    half = {
+        "top": rows < height // 2,
+        "bottom": rows >= height - height // 2,
+        "left": columns < width // 2,
+        "right": columns >= width - width // 2,
+    }
+    return half[side].expand(domain.shape)
+
+
+def write_completions(out: Path, x: Tensor, evidence: Tensor, draws: Tensor, domain: Domain) -> None:
+    from chainrule.figures import completion_grid, save_image
+
+    if out.suffix == ".png":
+        save_image(completion_grid(x, evidence, draws, domain), out)
+    else:
+        write_arrays(out, original=x, evidence=evidence, completions=draws)

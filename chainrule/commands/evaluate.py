@@ -1,0 +1,31 @@
+"""chainrule evaluate RUN --data F"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from jsonargparse import ArgumentParser, Namespace
+
+from chainrule.commands.common import add_run, add_split, load_run, load_split
+from chainrule.progress import bar
+from chainrule.tasks.evaluate import evaluate
+
+
+def options(parser: ArgumentParser, _argv: Sequence[str]) -> None:
+    add_run(parser)
+    add_split(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+
+
+def run(args: Namespace) -> int:
+    model = load_run(args)
+    split = load_split(args, model)
+    with bar("evaluating", len(split), show=not args.json) as shown:
+        result = evaluate(model, split, tick=shown)
+    if args.json:
+        print(json.dumps({**asdict(result), "bits_per_dim": result.bits_per_dim, "split": args.split}))
+    else:
+        print(f"{args.split} NLL: {result}")
+    return 0

@@ -1,0 +1,32 @@
+"""chainrule sample RUN -n N --out F"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from jsonargparse import ArgumentParser, Namespace
+
+from chainrule.commands.common import add_draw, add_run, check_out, load_run, write_data
+from chainrule.progress import bar
+from chainrule.tasks.sample import sample
+
+
+def options(parser: ArgumentParser, _argv: Sequence[str]) -> None:
+    add_run(parser)
+    parser.add_argument("-n", type=int, default=64, help="how many")
+    parser.add_argument(
+        "--out", type=str, required=True, help="a new file: .png for a picture, .npy or .npz for the values"
+    )
+    add_draw(parser)
+
+
+def run(args: Namespace) -> int:
+    out = Path(args.out)
+    model = load_run(args)
+    check_out(out, model.domain)
+    with bar("sampling", args.n) as shown:
+        x = sample(model, args.n, seed=args.seed, temperature=args.temperature, tick=shown)
+    write_data(out, x, model.domain)
+    print(f"{args.n} samples: {out}")
+    return 0

@@ -1,0 +1,69 @@
+"""The distributions p(x_i | x_<i), of all sites or of one group, as one object in the manner of torch.distributions."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+class Conditionals:
+    """One discrete distribution for each site of each datum.
+
+    Args:
+        logits: [n, *sites] where a site is binary (the logit of 1), else [n, *sites, K], unnormalised.
+        binary: which of the two.
+
+    Example:
+        >>> coin = Conditionals(torch.zeros(1, 2), binary=True)
+        >>> coin.log_prob(torch.tensor([[0, 1]])).exp().tolist()
+        [[0.5, 0.5]]
+    """
+
+    def __init__(self, logits: Tensor, binary: bool) -> None:
+        # Half precision is good enough for a network's features, not for its log-probabilities.
+        self.logits = logits if logits.dtype == torch.float64 else logits.float()
+        self.binary = binary
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """log p(x_i | x_<i) in nats, by site: [n, *sites] for values x [n, *sites]."""
+        if self.binary:
+            return F.logsigmoid((2.0 * x.to(self.logits.dtype) - 1.0) * self.logits)
+        return self._log_softmax().gather(-1, x.long().unsqueeze(-1)).squeeze(-1)
+
+    @property
+    def log_table(self) -> Tensor:
+        """[n, *sites, K]: the log-probability of each value, in nats."""
+        if self.binary:
+            return torch.stack([F.logsigmoid(-self.logits), F.logsigmoid(self.logits)], -1)
+        return self._log_softmax()
+
+    @property
+    def table(self) -> Tensor:
+        """[n, *sites, K]: the probability of each value; sums to 1 over the last axis."""
+        return self.log_table.exp()
+
+    def sample(self, generator: torch.Generator | None = None, temperature: float = 1.0) -> Tensor:
+        """One draw at each site: int64 [n, *sites]. Below temperature 1, likelier values become likelier still."""
+        sites = self.logits.shape if self.binary else self.logits.shape[:-1]
+        noise = torch.rand(
+            sites, generator=generator, dtype=torch.float64, device=generator.device if generator else None
+        )
+        return self.tempered(temperature).icdf(noise.to(self.logits.device))
+
+    def icdf(self, noise: Tensor) -> Tensor:
+        """The value at which the distribution function passes `noise` (uniform in [0, 1), [n, *sites])."""
+        cumulative = self.table.to(noise.dtype).cumsum(-1)[..., :-1]
+        return (noise.unsqueeze(-1) >= cumulative).sum(-1)
+
+    def tempered(self, temperature: float) -> Conditionals:
+        """The distributions p^(1/T), normalised again."""
+        return Conditionals(self.logits / temperature, self.binary)
+
+    def at(self, sites: Tensor) -> Conditionals:
+        """The distributions of these sites of the flattened datum: [n, g]."""
+        flat = self.logits.flatten(1) if self.binary else self.logits.flatten(1, -2)
+        return Conditionals(flat[:, sites.to(flat.device)], self.binary)
+
+    def _log_softmax(self) -> Tensor:
+        return self.logits.log_softmax(-1)

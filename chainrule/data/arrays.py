@@ -1,0 +1,163 @@
+"""Arrays become batches of whole numbers: their layout, and what their values may be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from chainrule.data.splits import Split, place
+from chainrule.errors import ChainruleError
+
+Array = NDArray[Any]
+GRAY_MAX = 255
+CHANNELS = (1, 3)
+
+
+def as_split(x: Tensor | Array | Split) -> Split:
+    """Data as one split: a split as it is, a tensor or an array [n, *shape] once its values are checked.
+
+    The shape is taken as it stands. Values already in bytes are not copied.
+
+    Raises:
+        ChainruleError: no tensor or array; no data; values that are not whole numbers from 0 to 255.
+
+    Example:
+        >>> as_split(np.array([[0.0, 1.0], [1.0, 1.0]])).values().tolist()
+        [[0, 1], [1, 1]]
+    """
+    if isinstance(x, Split):
+        return x
+    if isinstance(x, Tensor):
+        x = x.detach().cpu()
+        x = (x.float() if x.dtype == torch.bfloat16 else x).numpy()  # numpy has no bfloat16
+    if not isinstance(x, np.ndarray):
+        raise ChainruleError(f"data must be a tensor, an array or a split, not {type(x).__name__}")
+    check_not_empty(x, "the data")
+    if x.ndim < 2:
+        raise ChainruleError(f"data must have the shape [n, …], one datum a row, not {list(x.shape)}; reshape it")
+    check_range(x, "the data")
+    if (fraction := first_fraction(x)) is not None:
+        raise ChainruleError(
+            f"the data has fractional values, first in datum {fraction}; make them whole numbers "
+            "first (load_data reads gray values in [0, 1] from files, with binarize or levels)"
+        )
+    return Split(as_bytes(x))
+
+
+def check_not_empty(array: Array, where: str) -> None:
+    """Raises ChainruleError if `array` has no data, or data without sites."""
+    if array.size == 0:
+        raise ChainruleError(f"{where} is empty (shape {list(array.shape)}); give at least one datum")
+
+
+def check_range(array: Array, where: str) -> None:
+    """Raises ChainruleError unless all values are numbers from 0 to 255."""
+    if array.dtype.kind not in "biuf":
+        raise ChainruleError(f"{where} has values of type {array.dtype}; save whole numbers from 0 to {GRAY_MAX}")
+    low, high = array.min(), array.max()  # a NaN anywhere makes both NaN
+    if np.isnan(low):
+        datum = _first(np.isnan(array))
+        raise ChainruleError(f"{where} has missing values (NaN), first in datum {datum}; fill or drop them first")
+    if low < 0 or high > GRAY_MAX:
+        raise ChainruleError(
+            f"{where} has values from {low:g} to {high:g}, first out of range in datum "
+            f"{_first((array < 0) | (array > GRAY_MAX))}; rescale to whole numbers from 0 to {GRAY_MAX}"
+        )
+
+
+def first_fraction(array: Array) -> int | None:
+    """The index of the first datum that has a value which is not a whole number; None if all are whole."""
+    if array.dtype.kind != "f":
+        return None
+    fractional = array != np.rint(array)
+    return _first(fractional) if fractional.any() else None
+
+
+def _first(bad: NDArray[np.bool_]) -> int:
+    return int(np.argmax(bad.reshape(len(bad), -1).any(1)))
+
+
+def as_bytes(array: Array) -> Tensor:
+    """Whole numbers from 0 to 255 as a uint8 tensor; no copy if they are bytes in order already."""
+    return torch.from_numpy(np.require(array.astype(np.uint8, copy=False), requirements=["C", "W"]))
+
+
+def whole_numbers(arrays: Mapping[str, Array], source: object, converts: bool) -> tuple[dict[str, Tensor], list[str]]:
+    """The values of all splits as bytes, read in one way: whole numbers as they are, or gray fractions in [0, 1].
+
+    Args:
+        converts: the values will be binarized or quantised, so that fractions may stand for gray values.
+
+    Returns:
+        uint8 tensors of the same shapes, and notes on how they were read.
+
+    Raises:
+        ChainruleError: values that are neither, or fractions that nothing will convert.
+    """
+    for name, array in arrays.items():
+        check_range(array, place(source, name))
+    fractions = {name: datum for name, array in arrays.items() if (datum := first_fraction(array)) is not None}
+    if not fractions:
+        return {name: as_bytes(array) for name, array in arrays.items()}, []
+    name, datum = next(iter(fractions.items()))
+    where = f"{place(source, name)} has fractional values, first in datum {datum}"
+    high = max(float(array.max()) for array in arrays.values())
+    if high > 1:
+        raise ChainruleError(f"{where}, and values up to {high:g}; make them whole numbers from 0 to {GRAY_MAX} first")
+    if not converts:
+        raise ChainruleError(f"{where}; to read them as gray values give binarize (as dynamic) or levels (as 256)")
+    gray = {name: as_bytes(np.rint(array.astype(np.float64) * GRAY_MAX)) for name, array in arrays.items()}
+    return gray, [f"fractions in [0, 1] were read as gray values: round({GRAY_MAX} · value)"]
+
+
+def arrange(array: Array, where: str, shape: tuple[int, ...] | None = None) -> Array:
+    """The array as [n, *shape]: rows [n, D] as they are, images channels first.
+
+    Images are [n, H, W], [n, H, W, C] or [n, C, H, W], with 1 or 3 channels.
+
+    Args:
+        shape: that of a datum, where it is known; rows may then hold flattened data.
+
+    Raises:
+        ChainruleError: no data, a shape that fits none of these, or one that fits two.
+    """
+    check_not_empty(array, where)
+    if shape is not None:
+        return _arrange_as(array, where, shape)
+    if array.ndim == 2:
+        return array
+    if array.ndim == 3:
+        return array[:, None]
+    if array.ndim != 4:
+        raise ChainruleError(
+            f"{where} has the shape {list(array.shape)}; "
+            "reshape it to rows [n, D] or images [n, H, W], [n, H, W, C] or [n, C, H, W]"
+        )
+    first, last = array.shape[1] in CHANNELS, array.shape[3] in CHANNELS
+    if first == last:
+        problem = "both the second and the last size could be" if first else "neither the second nor the last size is"
+        raise ChainruleError(
+            f"{where} has the shape {list(array.shape)}: {problem} a number of channels (1 or 3); "
+            "give domain, with a shape of (channels, height, width)"
+        )
+    return array if first else np.moveaxis(array, 3, 1)
+
+
+def _arrange_as(array: Array, where: str, shape: tuple[int, ...]) -> Array:
+    """The array as [n, *shape], if one of the layouts gives that; channels first wins over channels last."""
+    layouts = [array]
+    if array.ndim == 2 and array.shape[1] == np.prod(shape):
+        layouts.append(array.reshape(-1, *shape))
+    if array.ndim == 3:
+        layouts.append(array[:, None])
+    if array.ndim == 4:
+        layouts.append(np.moveaxis(array, 3, 1))
+    for layout in layouts:
+        if layout.shape[1:] == shape:
+            return layout
+    raise ChainruleError(f"{where} has the shape {list(array.shape)}, and the domain has {list(shape)}; reshape one")

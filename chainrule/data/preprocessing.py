@@ -1,0 +1,98 @@
+"""How raw values become a domain's values: the recipe, which a run records, and its arithmetic."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from chainrule.domain import MAX_LEVELS
+from chainrule.errors import ChainruleError
+from chainrule.seeding import generator
+
+Binarization = Literal["threshold", "draw", "dynamic"]
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """The recipe: `load_data(source, **recipe.to_dict())` repeats it bit for bit.
+
+    Args:
+        binarize: how gray values become 0 or 1. `threshold`: 1 from half of full scale on. `draw`: 1 with probability
+            gray / full scale, drawn once. `dynamic`: drawn so afresh for each epoch of training, and once for all else.
+        levels: quantises gray values to this many levels, 2 to 256, by rounding.
+        seed: of the split, where the source has none, and of the draws.
+
+    Raises:
+        ChainruleError: an unknown way to binarize, levels outside 2 … 256, or both at once.
+
+    Example:
+        >>> Preprocessing.from_dict({"binarize": "draw"}).to_dict()
+        {'binarize': 'draw', 'levels': None, 'seed': 0}
+    """
+
+    binarize: Binarization | None = None
+    levels: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.binarize is not None and self.binarize not in get_args(Binarization):
+            raise ChainruleError(f"binarize must be one of {', '.join(get_args(Binarization))}, not {self.binarize!r}")
+        if self.levels is not None and not (_is_whole(self.levels) and 2 <= self.levels <= MAX_LEVELS):
+            raise ChainruleError(f"levels must be a whole number from 2 to {MAX_LEVELS}, not {self.levels!r}")
+        if self.binarize is not None and self.levels is not None:
+            raise ChainruleError(f"binarize={self.binarize!r} and levels={self.levels} exclude each other; give one")
+        if not _is_whole(self.seed):
+            raise ChainruleError(f"seed must be a whole number, not {self.seed!r}")
+
+    @property
+    def converts(self) -> bool:
+        """Does it change the values at all?"""
+        return self.binarize is not None or self.levels is not None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values: the keyword arguments of `load_data`."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, recipe: dict[str, Any]) -> Preprocessing:
+        """The recipe that `to_dict` described.
+
+        Raises:
+            ChainruleError: a word that is not part of a recipe, or a value that it does not take.
+        """
+        unknown = sorted(set(recipe) - set(cls.__dataclass_fields__))
+        if unknown:
+            raise ChainruleError(
+                f"preprocessing has no {', '.join(unknown)}; it has {', '.join(cls.__dataclass_fields__)}"
+            )
+        return cls(**recipe)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def quantise(gray: Tensor, levels: int, full_scale: int) -> Tensor:
+    """round(gray · (levels - 1) / full_scale), in exact integers, halves up; uint8 of the same shape.
+
+    Example:
+        >>> quantise(torch.tensor([0, 127, 128, 255], dtype=torch.uint8), levels=2, full_scale=255).tolist()
+        [0, 0, 1, 1]
+    """
+    table = (2 * np.arange(full_scale + 1) * (levels - 1) + full_scale) // (2 * full_scale)
+    return torch.from_numpy(table.astype(np.uint8)[gray.numpy()])
+
+
+def draw_binary(gray: Tensor, full_scale: int, seed: int, *key: int) -> Tensor:
+    """1 with probability exactly gray / full_scale, independently at each site, else 0; uint8 of the same shape."""
+    noise = numpy_generator(seed, *key).integers(0, full_scale, gray.shape, dtype=np.uint8)
+    return (torch.from_numpy(noise) < gray).view(torch.uint8)
+
+
+def numpy_generator(seed: int, *key: int) -> np.random.Generator:
+    """numpy's counterpart of `seeding.generator`: its bounded integers are exactly uniform."""
+    return np.random.default_rng(generator(seed, *key).initial_seed())

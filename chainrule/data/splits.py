@@ -1,0 +1,83 @@
+"""What a data set is once it is loaded: splits of whole numbers, kept as bytes until a batch is taken."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from torch import Tensor
+
+from chainrule.data.preprocessing import Preprocessing
+from chainrule.domain import Domain
+
+TRAIN, VALID, TEST = "train", "valid", "test"
+SPLITS = (TRAIN, VALID, TEST)
+ALIASES = {"train": TRAIN, "valid": VALID, "validation": VALID, "val": VALID, "test": TEST}
+WHOLE = "data"  # stands for a split's name in a set that has no splits yet
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """One split of a data set, whole in main memory.
+
+    Attributes:
+        stored: uint8 [n, *shape]: the values, or the gray values from which each epoch's are drawn.
+        draw: makes the values of an epoch from `stored` (dynamic binarization); None where the values never change.
+    """
+
+    stored: Tensor = field(repr=False)
+    draw: Callable[[Tensor, int | None], Tensor] | None = field(default=None, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.stored)
+
+    def __repr__(self) -> str:
+        return f"Split({len(self)} of {list(self.shape)}{', drawn each epoch' if self.draw else ''})"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one datum."""
+        return tuple(self.stored.shape[1:])
+
+    def values(self, epoch: int | None = None) -> Tensor:
+        """The data of an epoch (0, 1, …), uint8 [n, *shape]; without an epoch, those that reports are made on.
+
+        Where the values never change, this is the same tensor each time, and no copy. Dynamic binarization gives each
+        epoch a draw of its own, the same whenever that epoch is asked for, and gives one fixed draw without an epoch.
+        """
+        return self.stored if self.draw is None else self.draw(self.stored, epoch)
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256, in hexadecimal, of the shape, type and bytes of what is stored; the same on every machine."""
+        content = hashlib.sha256(f"{list(self.stored.shape)} uint8\n".encode())
+        content.update(self.stored.numpy().data)
+        return content.hexdigest()
+
+
+def place(source: object, split: str) -> str:
+    """Where in a source, for messages."""
+    return str(source) if split == WHOLE else f"the {split} split of {source}"
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """A data set, as `load_data` makes it.
+
+    Attributes:
+        domain: what a datum is.
+        preprocessing: how raw values became values of the domain; `load_data` takes the same words again.
+        source: where the data came from.
+        train, valid, test: the splits; None where the source has no such split.
+        notes: what was inferred or decided on the way, in words.
+    """
+
+    domain: Domain
+    preprocessing: Preprocessing
+    source: str
+    train: Split | None = None
+    valid: Split | None = None
+    test: Split | None = None
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,78 @@
+"""How figures look: one place for sizes and colours, and no global state of matplotlib's."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image
+
+from chainrule.errors import ChainruleError
+from chainrule.files import refuse_existing, replacing
+
+WIDTH = 7.0
+"""Inches: with the text below, still readable on a phone, where a figure is as wide as the screen."""
+DPI = 200
+TEXT, SMALL = 13, 11
+INK, FAINT, PALE = "#222222", "#8a8a8a", "#e6e6e6"
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+"""Okabe and Ito's, told apart by colour-blind readers too."""
+PLAIN, ACCENT = COLOURS[0], COLOURS[1]
+FORMATS = (".png", ".pdf", ".svg")
+
+
+def new_figure(height: float, title: str = "") -> Figure:
+    """An empty figure of the common width, its parts laid out so that nothing overlaps."""
+    figure = Figure(figsize=(WIDTH, height), dpi=DPI, layout="constrained", facecolor="white")
+    if title:
+        figure.suptitle(title, fontsize=TEXT + 2, color=INK)
+    return figure
+
+
+def plain(axes: Axes, title: str = "", x: str = "", y: str = "") -> Axes:
+    """Axes with two spines, and their words in the common sizes."""
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color(FAINT)
+    axes.tick_params(labelsize=SMALL, color=FAINT, labelcolor=INK)
+    axes.set_title(title, fontsize=TEXT, color=INK)
+    axes.set_xlabel(x, fontsize=TEXT, color=INK)
+    axes.set_ylabel(y, fontsize=TEXT, color=INK)
+    return axes
+
+
+def bare(axes: Axes, title: str = "") -> Axes:
+    """Axes for a picture: no ticks, no spines."""
+    plain(axes, title)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    return axes
+
+
+def to_png(picture: Figure | Image.Image) -> bytes:
+    """The picture as the contents of a PNG file."""
+    file = BytesIO()
+    if isinstance(picture, Figure):
+        picture.savefig(file, format="png")
+    else:
+        picture.save(file, "PNG")
+    return file.getvalue()
+
+
+def save_figure(figure: Figure, path: str | Path) -> None:
+    """Writes a figure, in the format that its name ends in; whole or not at all.
+
+    Raises:
+        ChainruleError: something is there already, an ending that is not known, or a place that cannot be written.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in FORMATS:
+        raise ChainruleError(f"{path} ends in no known figure format; give a name that ends in {', '.join(FORMATS)}")
+    refuse_existing(path)
+    with replacing(path) as part:
+        figure.savefig(part, format=path.suffix.lower().removeprefix("."))

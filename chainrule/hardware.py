@@ -1,0 +1,44 @@
+"""The machine: which device to use, and how its C library hands out memory."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+
+import torch
+
+from chainrule.errors import ChainruleError
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
+LARGEST_MMAP_THRESHOLD = 32 << 20
+NEVER_TRIM = (1 << 31) - 1
+
+
+def as_device(name: str) -> torch.device:
+    """The torch device of that name; `auto` takes CUDA, then MPS, then the CPU.
+
+    Raises:
+        ChainruleError: a device that this machine or this build of torch does not have.
+    """
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(kind for kind, there in available.items() if there))
+    kind = name.split(":")[0]
+    if not available.get(kind, False):
+        there = ", ".join(kind for kind, there in available.items() if there)
+        raise ChainruleError(f"device {name!r} is not available here; available: auto, {there}")
+    return torch.device(name)
+
+
+def keep_freed_memory() -> bool:
+    """Lets glibc keep what it frees, where it would give every large block back to the system and fetch it anew.
+
+    An activation map is such a block: training on the CPU spends up to half of its time on page faults otherwise.
+    Returns whether the C library took it (other systems do not need it).
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:
+        return False
+    return bool(mallopt(M_MMAP_THRESHOLD, LARGEST_MMAP_THRESHOLD) and mallopt(M_TRIM_THRESHOLD, NEVER_TRIM))

@@ -1,0 +1,71 @@
+"""The laws that every model keeps, ours or yours, and a check of each that says what it ran."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, partial
+
+from chainrule.laws.seen import BATCH, Dependence, dependence
+from chainrule.laws.distribution import is_distribution
+from chainrule.laws.frequencies import sample_frequencies
+from chainrule.laws.leak import no_leak
+from chainrule.laws.report import Finding, Report
+from chainrule.laws.sequential import sequential_equals_parallel
+from chainrule.laws.storage import neighbours, save_load_identity
+from chainrule.models.base import AutoregressiveModel
+from chainrule.walk import Tick
+
+__all__ = [
+    "CHECKS",
+    "Dependence",
+    "Finding",
+    "Report",
+    "check_model",
+    "dependence",
+    "is_distribution",
+    "neighbours",
+    "no_leak",
+    "sample_frequencies",
+    "save_load_identity",
+    "sequential_equals_parallel",
+]
+
+CHECKS = 6
+"""How many checks, and findings, `check_model` makes."""
+
+
+def check_model(model: AutoregressiveModel, seed: int = 0, tick: Tick | None = None) -> Report:
+    """Checks laws 1 to 5 on the model, which stays as it is.
+
+    Args:
+        model: any model that fulfils the contract of `AutoregressiveModel`; its weights may be untrained.
+        seed: draws the data, the samples, and the noise that moves the weights of copies.
+        tick: told after each of the `CHECKS` checks, for a progress bar.
+
+    Example:
+        >>> from chainrule.domain import Binary
+        >>> from chainrule.models.made import MADE
+        >>> print(check_model(MADE(Binary((3,)), hidden=(8,))).findings[1])
+        passed   2 a distribution: enumerated 8 outcomes
+    """
+    near = cache(partial(neighbours, model, seed))
+
+    @cache
+    def look() -> Dependence:
+        # Rows of a batch ask about different sites: where data depend on their neighbours, that mixes up who sees whom.
+        return dependence(model, seed, BATCH if near().passed else 1)
+
+    checks: tuple[Callable[[], Finding], ...] = (
+        partial(no_leak, model, seed, look),
+        partial(is_distribution, model, seed),
+        partial(sequential_equals_parallel, model, seed, look),
+        partial(sample_frequencies, model, seed),
+        partial(save_load_identity, model, seed),
+        near,
+    )
+    findings = []
+    for check in checks:
+        findings.append(check())
+        if tick:
+            tick(1)
+    return Report(tuple(findings))

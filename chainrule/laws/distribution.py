@@ -1,0 +1,65 @@
+"""Law 2: the probabilities of all data sum to 1."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from chainrule.laws.report import Broken, law
+from chainrule.laws.subject import outcomes_in_words, random_data, tolerance, variants
+from chainrule.models.base import AutoregressiveModel
+
+ENUMERABLE = 2**16
+
+SLACK = 1e-4
+"""How far a total may lie from 1. float32 rounds by 1e-7 for each site: that does not add up to a tenth of this."""
+
+
+@law("2 a distribution")
+@torch.no_grad()
+def is_distribution(model: AutoregressiveModel, seed: int = 0) -> str:
+    """Law 2: Σ_x p(x) = 1, by enumeration of up to 2^16 outcomes.
+
+    Larger domains cannot be enumerated. There, each conditional is summed over its values at random data, and
+    `log_prob` is compared with the sum of the conditionals; with law 1, that implies it.
+    """
+    enumerable = model.domain.levels**model.domain.sites <= ENUMERABLE
+    for which, each in variants(model, seed):
+        x = random_data(each, 2, seed)
+        check_sites(each, x, which)
+        if enumerable:
+            check_total(each, which)
+        else:
+            check_log_prob(each, x, which)
+    if enumerable:
+        return f"enumerated {model.domain.levels**model.domain.sites} outcomes"
+    return f"by law 1 and normalised conditionals ({outcomes_in_words(model)} are too many to enumerate)"
+
+
+def check_sites(model: AutoregressiveModel, x: Tensor, which: str) -> None:
+    """Every conditional at data x [n, *shape] sums to 1 over its values."""
+    conditionals = model.conditionals(x)
+    by_value = [conditionals.log_prob(torch.full_like(x, value)).cpu().double() for value in range(model.domain.levels)]
+    total = torch.stack(by_value).exp().sum(0).flatten(1)
+    off = (total - 1).abs()
+    if bool((off <= SLACK).all()):  # which a NaN is not
+        return
+    row, site = divmod(int(off.argmax()), model.domain.sites)
+    where = model.domain.describe_site(site)
+    raise Broken(f"the conditional of {where} sums to {total[row, site].item():.6g} over its values, not to 1{which}")
+
+
+def check_total(model: AutoregressiveModel, which: str) -> None:
+    """All data of the domain together have probability 1."""
+    parts = [model.log_prob(x.to(model.device)).cpu().double().exp().sum() for x in model.domain.outcomes()]
+    total = torch.stack(parts).sum().item()
+    if not abs(total - 1) <= SLACK:
+        raise Broken(f"the probabilities of all {outcomes_in_words(model)} sum to {total:.6g}, not to 1{which}")
+
+
+def check_log_prob(model: AutoregressiveModel, x: Tensor, which: str) -> None:
+    """`log_prob`, which a model may have written anew, is the sum of its conditionals."""
+    got, wanted = model.log_prob(x).double(), model.conditionals(x).log_prob(x).flatten(1).double().sum(1)
+    if not torch.allclose(got, wanted, rtol=tolerance(model), atol=tolerance(model)):
+        apart = (got - wanted).abs().max().item()
+        raise Broken(f"log_prob is not the sum of the conditionals: {apart:.3g} nats lie between them{which}")

@@ -1,0 +1,44 @@
+"""Law 1: the conditional of a site sees the sites before it, and no others."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from chainrule.laws.seen import Look, dependence
+from chainrule.laws.report import Broken, law, pairs_in_words, pairs_of
+from chainrule.laws.subject import AS_IT_IS, MOVED
+from chainrule.models.base import AutoregressiveModel
+
+
+@law("1 no leak")
+def no_leak(model: AutoregressiveModel, seed: int = 0, look: Look | None = None) -> str:
+    """Law 1: output i has zero gradient, and zero change under perturbation, for every site not before i in the order.
+
+    Args:
+        model: any that fulfils the contract.
+        seed: draws the data, and the noise that moves the weights.
+        look: gives who sees whom, where that is known already.
+
+    Returns:
+        a Finding; its `pairs` are all the leaks.
+
+    Example:
+        >>> from chainrule.domain import Binary
+        >>> from chainrule.models.made import MADE
+        >>> no_leak(MADE(Binary((1, 2, 2)))).passed
+        True
+    """
+    seen = look() if look else dependence(model, seed)
+    wrong = seen.ever & not_before(model)
+    if bool(wrong.any()):
+        now = bool((seen.now & wrong).any())
+        raise Broken(pairs_in_words(model.domain, pairs_of(wrong)) + (AS_IT_IS if now else MOVED), pairs_of(wrong))
+    how = "by gradient and by change" if seen.by_gradient else "by change alone (no gradient reaches the input)"
+    return f"{model.domain.sites} conditionals against as many inputs, {how}, at these and at moved weights"
+
+
+def not_before(model: AutoregressiveModel) -> Tensor:
+    """bool [D, D]: True at [i, j] where site j is i itself or comes after it."""
+    rank = model.order.rank
+    return torch.ge(rank[None, :], rank[:, None])

@@ -1,0 +1,69 @@
+"""What a model is checked with: copies of it, and random data."""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from chainrule.models.base import AutoregressiveModel
+from chainrule.seeding import generator
+
+Model = TypeVar("Model", bound=AutoregressiveModel)
+
+AS_IT_IS, MOVED = "", " once its weights move"
+"""How a message speaks of the two variants."""
+
+
+def as_it_is(model: Model) -> Model:
+    """A copy in evaluation mode, its weights frozen: whatever is done to it, the model stays as it was."""
+    return copy.deepcopy(model).eval().requires_grad_(False)
+
+
+def moved(model: Model, seed: int) -> Model:
+    """A copy whose every parameter was moved by noise.
+
+    Layers that start at zero (the last convolution of a residual block, biases) hide what is behind them: an untrained
+    model can keep a law that it breaks after its first step of training. Noise of the size of an ordinary
+    initialisation opens every path. Masks are no parameters, so what they close stays closed.
+    """
+    model, rng = as_it_is(model), generator(seed, 0)
+    for weight in model.parameters():
+        if weight.is_floating_point():
+            fan_in = weight[0].numel() if weight.ndim > 1 else 4
+            weight.add_(torch.randn(weight.shape, generator=rng).to(weight) / math.sqrt(fan_in))
+    return model
+
+
+def variants(model: Model, seed: int) -> tuple[tuple[str, Model], tuple[str, Model]]:
+    """The two models that a law is checked on, each with the words that name it in a message."""
+    return (AS_IT_IS, as_it_is(model)), (MOVED, moved(model, seed))
+
+
+def random_data(model: AutoregressiveModel, n: int, seed: int) -> Tensor:
+    """Uniform data of the model's domain: int64 [n, *shape], on its device."""
+    draws = torch.randint(model.domain.levels, (n, *model.domain.shape), generator=generator(seed, 1))
+    return draws.to(model.device)
+
+
+def dtype_of(model: AutoregressiveModel) -> torch.dtype:
+    """The type that the model computes in: that of its first floating-point parameter."""
+    return next((weight.dtype for weight in model.parameters() if weight.is_floating_point()), torch.float32)
+
+
+def tolerance(model: AutoregressiveModel) -> float:
+    """How far two ways to compute one log-probability may lie apart, in nats: half of the digits of the model's type.
+
+    Sums of a few hundred products in another order differ by some tens of units in the last place, and through a deep
+    network by some hundreds; a wrong value differs in the first digits. The square root stands well between (3e-4 in
+    float32, 1e-8 in float64).
+    """
+    return math.sqrt(torch.finfo(dtype_of(model)).eps)
+
+
+def outcomes_in_words(model: AutoregressiveModel) -> str:
+    """The number of data that the domain holds, as a power: `2^784 outcomes`."""
+    return f"{model.domain.levels}^{model.domain.sites} outcomes"

@@ -1,0 +1,45 @@
+"""Which unit may see which: the masks of MADE and of masked convolutions, as functions of degrees and groups."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def degree_mask(out_degrees: Tensor, in_degrees: Tensor, strict: bool) -> Tensor:
+    """MADE's masks: bool [out, in], True where an output may see an input.
+
+    Hidden layers, M^W: m(k') >= m(k). Output layer, M^V: d > m(k) (`strict`).
+    Source: MADE (arXiv:1502.03509), equations 8, 9 and 12, 13.
+
+    Example:
+        >>> degree_mask(torch.tensor([1, 2]), torch.tensor([1, 2]), strict=False).int().tolist()
+        [[1, 0], [1, 1]]
+    """
+    later, earlier = out_degrees[:, None], in_degrees[None, :]
+    return later > earlier if strict else later >= earlier
+
+
+def colour_groups(features: int, colours: int) -> Tensor:
+    """The colour that each feature belongs to: int64 [features], split as evenly as it goes.
+
+    Example:
+        >>> colour_groups(5, 3).tolist()
+        [0, 0, 1, 1, 2]
+    """
+    return torch.arange(features) * colours // features
+
+
+def convolution_mask(out_groups: Tensor, in_groups: Tensor, kernel: tuple[int, int], kind: str) -> Tensor:
+    """Mask A or B of a convolution: bool [out, in, rows, columns], True at taps that may be seen.
+
+    Taps before the centre in raster order are open. At the centre, a feature sees the colours before its own
+    (mask A), or those and its own (mask B).
+    Source: PixelRNN (arXiv:1601.06759), section 3.4 and figure 2.
+    """
+    rows, columns = kernel
+    mask = torch.zeros(len(out_groups), len(in_groups), rows, columns, dtype=torch.bool)
+    mask[:, :, : rows // 2] = True
+    mask[:, :, rows // 2, : columns // 2] = True
+    mask[:, :, rows // 2, columns // 2] = degree_mask(out_groups, in_groups, strict=kind == "A")
+    return mask

@@ -1,0 +1,37 @@
+"""The PixelCNN's residual block."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from chainrule.layers.masked import MaskedConv2d
+from chainrule.layers.masks import colour_groups
+
+
+class ResidualBlock(nn.Module):
+    """2h features → 1×1 to h → 3×3, mask B → 1×1 to 2h, plus the input; a ReLU before each convolution.
+
+    Its last convolution starts at zero, so that a deep stack starts as the identity.
+    Source: PixelRNN (arXiv:1601.06759), figure 5, left.
+
+    Args:
+        features: h.
+        colours: the number of colour groups that features are split into.
+    """
+
+    def __init__(self, features: int, colours: int, generator: torch.Generator) -> None:
+        super().__init__()
+        wide, narrow = colour_groups(2 * features, colours), colour_groups(features, colours)
+        self.reduce = MaskedConv2d(wide, narrow, 1, "B", generator)
+        self.spread = MaskedConv2d(narrow, narrow, 3, "B", generator)
+        self.expand = MaskedConv2d(narrow, wide, 1, "B", generator)
+        nn.init.zeros_(self.expand.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[n, 2h, H, W] to the same."""
+        h = self.reduce(F.relu(x))
+        h = self.spread(h.relu_())
+        y: Tensor = self.expand(h.relu_())
+        return x + y

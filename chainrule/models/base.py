@@ -1,0 +1,115 @@
+"""The contract of every model: all conditionals in one parallel pass, and the same ones group by group in a walk."""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from chainrule.conditionals import Conditionals
+from chainrule.domain import Domain
+from chainrule.order import Order
+from chainrule.schedule import Schedule, one_by_one
+
+
+@dataclass(frozen=True, eq=False)
+class Canvas:
+    """The state of the default sequential half: the values so far (zero elsewhere), and how many groups are done."""
+
+    x: Tensor
+    step: int
+
+
+class AutoregressiveModel(nn.Module, ABC):
+    """A density p(x) = ∏ p(x_i | x_<i) over `domain`, its sites taken in `order`.
+
+    A new model writes `conditionals` and nothing else. A constructor keeps each of its arguments as an attribute of the
+    same name: that is what saving a model writes down.
+
+    Attributes:
+        domain: what a datum is.
+        order: the permutation of the sites.
+    """
+
+    domain: Domain
+    order: Order
+    classes: ClassVar[dict[str, type[AutoregressiveModel]]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        AutoregressiveModel.classes[cls.__name__] = cls
+
+    @abstractmethod
+    def conditionals(self, x: Tensor) -> Conditionals:
+        """The D distributions p(x_i | x_<i) for data x [n, *shape], all at once: the definition of the model."""
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """log p(x) in nats, [n] for data x [n, *shape]; summed over sites in float64.
+
+        Raises:
+            ChainruleError: data of another shape, or values outside the domain.
+        """
+        by_site = self.conditionals(self.domain.check(x)).log_prob(x)
+        return by_site.flatten(1).sum(1, dtype=sum_dtype(by_site))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`log_prob`, under the name that wrappers such as DistributedDataParallel call."""
+        return self.log_prob(x)
+
+    # The sequential half. This one runs `conditionals` again at every step: slow, and right by construction. A model
+    # that overrides it must agree with it (law 3).
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        """The groups of sites that a walk visits, one group a step."""
+        return one_by_one(self.order)
+
+    def start(self, n: int) -> Any:
+        """The state of a walk over n data before its first group."""
+        return Canvas(torch.zeros(n, *self.domain.shape, dtype=torch.int64, device=self.device), 0)
+
+    def predict(self, state: Any) -> Conditionals:
+        """The conditionals of the next group: [n, g]."""
+        return self.conditionals(state.x).at(self.schedule[state.step])
+
+    def advance(self, state: Any, values: Tensor) -> Any:
+        """The state after the next group took `values` [n, g]; `state` itself stays as it was."""
+        x = state.x.clone()
+        x.flatten(1)[:, self.schedule[state.step].to(x.device)] = values.to(x)
+        return Canvas(x, state.step + 1)
+
+    def absorb(self, x: Tensor, groups: int) -> Any:
+        """The state after the first `groups` groups took their values in x [n, *shape]; other values are not read."""
+        sites = self.schedule.sites_before(groups).to(x.device)
+        canvas = self.start(len(x)).x
+        canvas.flatten(1)[:, sites] = x.flatten(1)[:, sites].to(canvas)
+        return Canvas(canvas, groups)
+
+    # What models and tasks share.
+
+    @property
+    def device(self) -> torch.device:
+        return self._weight.device
+
+    def encode(self, x: Tensor) -> Tensor:
+        """The data as a network's input, in the type of the weights."""
+        return self.domain.encode(x.to(self._weight.dtype))
+
+    @property
+    def _weight(self) -> Tensor:
+        return next(self.parameters(), torch.empty(0))  # a model need not have any
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The constructor's arguments, by name."""
+        return {name: getattr(self, name) for name in list(inspect.signature(type(self)).parameters)}
+
+
+def sum_dtype(x: Tensor) -> torch.dtype:
+    """float64, where the device has it."""
+    return torch.float32 if x.device.type == "mps" else torch.float64

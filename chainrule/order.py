@@ -1,0 +1,91 @@
+"""Orders: permutations of the sites. x_<i are the sites visited before i."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from chainrule.domain import Domain
+from chainrule.errors import ChainruleError
+from chainrule.seeding import Seed, as_seed, generator
+
+
+@dataclass(frozen=True)
+class Order:
+    """The order in which the product rule takes the sites: `permutation[k]` is the k-th site visited.
+
+    Raises:
+        ChainruleError: not a permutation of 0 … D-1.
+
+    Example:
+        >>> Order((2, 0, 1)).rank.tolist()
+        [1, 2, 0]
+    """
+
+    permutation: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "permutation", tuple(int(site) for site in self.permutation))
+        if sorted(self.permutation) != list(range(len(self.permutation))):
+            raise ChainruleError(f"an order must name each site 0 … {len(self.permutation) - 1} once")
+
+    def __len__(self) -> int:
+        return len(self.permutation)
+
+    @cached_property
+    def sites(self) -> Tensor:
+        """The permutation as a tensor [D]."""
+        return torch.tensor(self.permutation)
+
+    @cached_property
+    def rank(self) -> Tensor:
+        """[D]: the place of each site in the order, from 0."""
+        return torch.argsort(self.sites)
+
+    def is_prefix(self, evidence: Tensor) -> Tensor:
+        """For each row of `evidence` (bool [..., D], True where given): are the given sites the first of the order?"""
+        visited = evidence[..., self.sites].int()
+        return (visited.diff(dim=-1) <= 0).all(-1)
+
+
+def natural(domain: Domain) -> Order:
+    """Sites as they are numbered: first to last."""
+    return Order(tuple(range(domain.sites)))
+
+
+def raster(domain: Domain) -> Order:
+    """Row by row, column by column, and at each pixel channel by channel (R, G, B); other shapes: natural.
+
+    Source: PixelRNN (arXiv:1601.06759), section 2.1 and equation 2.
+
+    Example:
+        >>> from chainrule.domain import Binary
+        >>> raster(Binary((2, 1, 2))).permutation
+        (0, 2, 1, 3)
+    """
+    if not domain.is_image:
+        return natural(domain)
+    return Order(tuple(torch.arange(domain.sites).view(domain.shape).permute(1, 2, 0).flatten().tolist()))
+
+
+def shuffled(domain: Domain, seed: Seed = 0) -> Order:
+    """A random order, uniform over all D! permutations."""
+    return Order(tuple(torch.randperm(domain.sites, generator=generator(as_seed(seed))).tolist()))
+
+
+def as_order(order: Order | Sequence[int] | None, domain: Domain) -> Order:
+    """`order` itself, or made from the sites named, or raster where none is given.
+
+    Raises:
+        ChainruleError: it does not order the sites of `domain`.
+    """
+    if order is None:
+        return raster(domain)
+    order = order if isinstance(order, Order) else Order(tuple(order))
+    if len(order) != domain.sites:
+        raise ChainruleError(f"the order names {len(order)} sites, and the domain has {domain.sites}")
+    return order

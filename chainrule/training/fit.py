@@ -1,0 +1,205 @@
+"""`fit`: one call that trains a model, in memory or as a run that can be stopped and resumed."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from chainrule.checkpoint import FORMAT, describe, read_config
+from chainrule.data import Data, Split, as_split
+from chainrule.errors import ChainruleError, TrainingStopped
+from chainrule.hardware import as_device, keep_freed_memory
+from chainrule.models.base import AutoregressiveModel
+from chainrule.progress import Bar, bar
+from chainrule.training.board import Board
+from chainrule.training.history import History
+from chainrule.training.processes import processes
+from chainrule.training.settings import Settings, as_settings
+from chainrule.training.state import RunFolder
+from chainrule.training.trainer import Trainer
+from chainrule.version import __version__
+
+SAVE_SECONDS = 60.0
+"""Within an epoch, the state is saved this often."""
+
+
+def fit(
+    model: AutoregressiveModel,
+    train: Tensor | np.ndarray | Split | Data,
+    valid: Tensor | np.ndarray | Split | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    progress: bool = True,
+    **settings: Any,
+) -> History:
+    """Trains `model` by maximum likelihood; it ends with the best weights on `valid` (the last ones without).
+
+    The weights that are validated and kept are an exponential moving average. The NLL of each epoch is in nats a datum.
+
+    Args:
+        train: data [n, *shape], or a whole data set, whose own validation split is used.
+        valid: chooses the epoch that is kept.
+        out: a folder for the run: its configuration, kept weights, `metrics.csv` and the state to resume from.
+        resume: go on with the run in `out`, if one is there. It ends with the weights, bit for bit, of a run that was
+            never stopped (same machine, same number of threads).
+        progress: show a progress bar.
+        **settings: see `Settings`: epochs, batch_size, lr, ...
+
+    Raises:
+        ChainruleError: data that do not fit the model, unknown settings, `out` in use, or another run to resume.
+        TrainingStopped: interrupted, or a loss that is no longer a number; the last good weights are kept.
+
+    Example:
+        >>> from chainrule.domain import Binary
+        >>> from chainrule.models.made import MADE
+        >>> x = torch.tensor([[0, 0], [1, 1]]).repeat(50, 1)
+        >>> history = fit(MADE(Binary((2,)), hidden=(8,)), x, epochs=100, lr=0.05, progress=False)
+        >>> round(history.rows[-1].train_nats, 1)  # ln 2: the two sites agree
+        0.7
+    """
+    chosen, data = as_settings(settings), _sets(train, valid)
+    for split in filter(None, (data.train, data.valid)):
+        model.domain.check(split.values())
+    folder = None if out is None else RunFolder(Path(out))
+    keep_freed_memory()
+    with processes() as team:
+        trainer = Trainer(model.to(as_device(chosen.device)), chosen, data.train, data.valid, team)
+        title, show = f"training {type(model).__name__}", progress and team.rank == 0
+        with bar(title, chosen.epochs * len(data.train), show) as shown, _Interrupt() as interrupt:
+            if folder is not None:
+                _open(folder, _config(model, chosen, data), resume, trainer, shown)
+            try:
+                _run(trainer, folder, shown, interrupt)
+            finally:
+                model.load_state_dict(trainer.best or trainer.averaged.state_dict())
+                model.eval()
+    return trainer.history
+
+
+@dataclass(frozen=True)
+class _Sets:
+    """The splits of a run, and what its configuration says of where they come from."""
+
+    train: Split
+    valid: Split | None
+    test: Split | None
+    about: dict[str, Any]
+
+    def describe(self) -> dict[str, Any]:
+        splits = {"train": self.train, "valid": self.valid, "test": self.test}
+        return {**self.about, "digests": {name: split.digest for name, split in splits.items() if split is not None}}
+
+
+def _sets(train: Tensor | np.ndarray | Split | Data, valid: Tensor | np.ndarray | Split | None) -> _Sets:
+    if not isinstance(train, Data):
+        return _Sets(as_split(train), None if valid is None else as_split(valid), None, {})
+    if valid is not None:
+        raise ChainruleError("a data set has its own validation split; to use another, give data.train and that one")
+    if train.train is None:
+        raise ChainruleError(f"{train.source} has no training split")
+    return _Sets(train.train, train.valid, train.test, {"preprocessing": train.preprocessing.to_dict()})
+
+
+def _config(model: AutoregressiveModel, settings: Settings, data: _Sets) -> dict[str, Any]:
+    """What `config.json` says: enough to load the model, to repeat the preprocessing, and to resume no other run."""
+    machine = {"torch": torch.__version__, "threads": torch.get_num_threads(), "device": str(model.device)}
+    return {
+        "format": FORMAT,
+        "chainrule": __version__,
+        "model": describe(model),
+        "data": data.describe(),
+        "training": asdict(settings),
+        "machine": machine,
+    }
+
+
+def _open(folder: RunFolder, config: dict[str, Any], resume: bool, trainer: Trainer, shown: Bar) -> None:
+    """Makes the folder with a first state, or takes up the state that is there; one process does, all read."""
+    found = trainer.team.lead(lambda: folder.open(config, resume))
+    if found:
+        trainer.restore(*folder.read())
+        if trainer.history.rows:
+            trainer.best = folder.kept()
+        at = trainer.position
+        shown((at.epoch * trainer.steps + at.step) * trainer.settings.batch_size)
+        shown.print(f"resumed after epoch {at.epoch}, update {at.step} of the next")
+        _warn_of_another_machine(read_config(folder.path), config, shown)
+    elif trainer.team.rank == 0:
+        folder.save(trainer.progress(), trainer.tensors())
+
+
+def _warn_of_another_machine(before: dict[str, Any], now: dict[str, Any], shown: Bar) -> None:
+    for name, value in now["machine"].items():
+        if before["machine"].get(name) != value:
+            shown.print(
+                f"warning: the run began with {name} {before['machine'].get(name)}, and now it is {value}: "
+                "the weights may differ in their last digits from those of an unbroken run"
+            )
+
+
+def _run(trainer: Trainer, folder: RunFolder | None, shown: Bar, interrupt: _Interrupt) -> None:
+    """The loop, saving as it goes; only the first of several processes writes."""
+    writer = folder if trainer.team.rank == 0 else None
+    board = Board(folder.path, trainer.history) if writer is not None and folder is not None else None
+    saved = time.monotonic()
+
+    def save() -> None:
+        nonlocal saved
+        if writer is not None:
+            writer.save(trainer.progress(), trainer.tensors())
+        saved = time.monotonic()
+
+    def after_update() -> None:
+        if trainer.team.total(interrupt.asked)[0]:
+            save()
+            raise TrainingStopped(_stopped(trainer, folder), interrupted=True)
+        if time.monotonic() - saved > SAVE_SECONDS:
+            save()
+
+    def after_epoch(better: bool) -> None:
+        if writer is not None:
+            if better:
+                writer.keep(trainer.averaged)
+            writer.write_metrics(trainer.history)
+        if board is not None:
+            board.add(trainer.history.rows[-1])
+        save()
+
+    trainer.run(shown, after_update, after_epoch)
+
+
+def _stopped(trainer: Trainer, folder: RunFolder | None) -> str:
+    at = trainer.position
+    where = "nothing was saved, since no folder was given" if folder is None else f"resume to go on from {folder.path}"
+    return f"stopped in epoch {at.epoch + 1} after update {at.step} of {trainer.steps}; {where}"
+
+
+class _Interrupt:
+    """Within the block, Ctrl-C and SIGTERM ask for a stop after the update under way; a second one stops at once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> _Interrupt:
+        if threading.current_thread() is threading.main_thread():  # only there can Python handle signals
+            self._before = {sign: signal.signal(sign, self._ask) for sign in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for sign, handler in self._before.items():
+            signal.signal(sign, handler)
+
+    def _ask(self, _sign: int, _frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True

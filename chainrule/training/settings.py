@@ -1,0 +1,93 @@
+"""What can be chosen about a training run."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+from chainrule.errors import ChainruleError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a model is trained.
+
+    Args:
+        epochs: passes over the training data.
+        batch_size: data in one update, over all processes together.
+        optimiser: the rule of the update.
+        lr: the learning rate at its highest.
+        schedule: the learning rate over the updates: falling to zero along half a cosine, or constant.
+        warmup: updates over which the learning rate first rises from zero.
+        weight_decay: AdamW's decoupled decay; an L2 penalty with the other optimisers.
+        clip: the largest norm of the gradient; longer ones are shortened to it.
+        ema: the weights that are validated and kept are an exponential moving average with this decay; 0 for none.
+        patience: stop after so many epochs without a better validation NLL; none to run all epochs.
+        precision: float32, or bfloat16 for the arithmetic of the layers (autocast; evaluation stays float32).
+        device: auto, cpu, cuda, cuda:1, mps.
+        seed: of the order of the data, and of nothing else; the model and the data have seeds of their own.
+    """
+
+    epochs: int = 20
+    batch_size: int = 100
+    optimiser: Literal["adamw", "sgd", "rmsprop", "adagrad", "adadelta"] = "adamw"
+    lr: float = 1e-3
+    schedule: Literal["cosine", "constant"] = "cosine"
+    warmup: int = 100
+    weight_decay: float = 0.0
+    clip: float = 1.0
+    ema: float = 0.999
+    patience: int | None = None
+    precision: Literal["float32", "bfloat16"] = "float32"
+    device: str = "auto"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        whole = {"epochs": 1, "batch_size": 1, "warmup": 0, "patience": 1, "seed": None}
+        for name, least in whole.items():
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, int) or (least is not None and value < least)):
+                raise ChainruleError(
+                    f"{name} must be a whole number{'' if least is None else f' of at least {least}'}, not {value!r}"
+                )
+        for name in ("lr", "clip"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ChainruleError(f"{name} must be above 0, not {getattr(self, name)!r}")
+        if not 0 <= self.ema < 1 or not 0 <= self.weight_decay < math.inf:
+            raise ChainruleError(
+                f"ema must be in [0, 1) and weight_decay at least 0, not {self.ema!r} and {self.weight_decay!r}"
+            )
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise ChainruleError(f"{name} must be one of {', '.join(choices)}, not {getattr(self, name)!r}")
+
+    def lr_at(self, update: int, updates: int) -> float:
+        """The learning rate of update `update` (from 0) of `updates`."""
+        rise = min(1.0, (update + 1) / (self.warmup + 1))
+        fall = 0.5 * (1 + math.cos(math.pi * update / updates)) if self.schedule == "cosine" else 1.0
+        return self.lr * rise * fall
+
+    def ema_at(self, update: int) -> float:
+        """The decay of the averaged weights: shorter averages at first, which forget the initial weights sooner."""
+        return min(self.ema, (1 + update) / (10 + update))
+
+
+CHOICES = {
+    "optimiser": ("adamw", "sgd", "rmsprop", "adagrad", "adadelta"),
+    "schedule": ("cosine", "constant"),
+    "precision": ("float32", "bfloat16"),
+}
+
+
+def as_settings(chosen: dict[str, Any]) -> Settings:
+    """The settings with these values and defaults for the rest.
+
+    Raises:
+        ChainruleError: an unknown name, or a value out of range.
+    """
+    known = [field.name for field in fields(Settings)]
+    for name in chosen:
+        if name not in known:
+            raise ChainruleError(f"there is no training setting {name!r}; there are {', '.join(known)}")
+    return Settings(**chosen)

@@ -1,0 +1,200 @@
+"""The loop itself: updates, validation, and the state that makes a stopped run go on bit for bit.
+
+Nothing random is kept between updates: the order of the data is a function of (seed, epoch), and so is a dynamic
+binarization. A run that was killed and resumed takes the very updates that it would have taken.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from chainrule.data import Split
+from chainrule.errors import TrainingStopped
+from chainrule.models.base import AutoregressiveModel
+from chainrule.progress import Bar
+from chainrule.seeding import generator
+from chainrule.tasks.evaluate import log_prob_all
+from chainrule.training.history import History, Row
+from chainrule.training.processes import Processes
+from chainrule.training.settings import Settings
+
+OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "adamw": torch.optim.AdamW,
+    "sgd": torch.optim.SGD,
+    "rmsprop": torch.optim.RMSprop,
+    "adagrad": torch.optim.Adagrad,
+    "adadelta": torch.optim.Adadelta,
+}
+
+
+@dataclass
+class Position:
+    """How far a run is: epochs done, updates done in this epoch, and the epoch's sums so far."""
+
+    epoch: int = 0
+    step: int = 0
+    nats: float = 0.0
+    count: float = 0.0
+    epoch_seconds: float = 0.0
+    seconds: float = 0.0
+
+
+class Trainer:
+    """Trains `model` on `train`, validating an average of its weights on `valid` after each epoch.
+
+    Attributes:
+        averaged: a copy of the model with the averaged weights.
+        best: the state of `averaged` after the best epoch so far.
+        history: one row an epoch.
+    """
+
+    def __init__(
+        self, model: AutoregressiveModel, settings: Settings, train: Split, valid: Split | None, team: Processes
+    ) -> None:
+        self.settings, self.train, self.valid, self.team = settings, train, valid, team
+        self.model = model.train()
+        self.net = team.wrap(model)
+        self.averaged = copy.deepcopy(model).eval().requires_grad_(False)
+        self.best: dict[str, Tensor] = {}
+        self.history, self.position = History([]), Position()
+        self.optimiser = OPTIMISERS[settings.optimiser](
+            model.parameters(), settings.lr, weight_decay=settings.weight_decay
+        )
+        self.steps = math.ceil(len(train) / settings.batch_size)
+
+    def run(self, bar: Bar, after_update: Callable[[], None], after_epoch: Callable[[bool], None]) -> None:
+        """All updates that are left.
+
+        Args:
+            after_update: called after each update, once `state` is that of the update.
+            after_epoch: called after each epoch, and told whether its weights are the best so far.
+
+        Raises:
+            TrainingStopped: the loss or its gradient is no longer a number.
+        """
+        while self.position.epoch < self.settings.epochs and not self.history.stopped:
+            for rows in self.batches():
+                self.update(rows, bar)
+                after_update()
+            better = self.end_epoch()
+            bar.print(self.describe_epoch(better))
+            after_epoch(better)
+
+    def batches(self) -> Iterator[Tensor]:
+        """The batches of this epoch that are left: uint8 [batch, *shape]."""
+        epoch, size = self.position.epoch, self.settings.batch_size
+        x = self.train.values(epoch)
+        order = torch.randperm(len(x), generator=generator(self.settings.seed, epoch))
+        for rows in torch.split(order, size)[self.position.step :]:
+            yield x[rows]
+
+    def update(self, x: Tensor, bar: Bar) -> None:
+        """One step of the optimiser, on this process's share of the batch."""
+        began, at, settings = time.perf_counter(), self.position, self.settings
+        done = at.epoch * self.steps + at.step
+        for group in self.optimiser.param_groups:
+            group["lr"] = settings.lr_at(done, self.steps * settings.epochs)
+        nats = self.descend(x)
+        torch._foreach_lerp_(
+            list(self.averaged.parameters()), [p.detach() for p in self.model.parameters()], 1 - settings.ema_at(done)
+        )
+        elapsed = time.perf_counter() - began
+        at.step, at.nats, at.count = at.step + 1, at.nats + nats, at.count + len(x)
+        at.epoch_seconds, at.seconds = at.epoch_seconds + elapsed, at.seconds + elapsed
+        bar(len(x))
+        bar.note(f"epoch {at.epoch + 1}  {at.nats / at.count:.2f} nats  {at.count / at.epoch_seconds:.0f}/s")
+
+    def descend(self, x: Tensor) -> float:
+        """A step against the clipped gradient of the batch's mean NLL; returns its summed NLL in nats."""
+        share = self.team.share(x).to(self.model.device)
+        device = share.device.type
+        with torch.autocast(device, torch.bfloat16, enabled=self.settings.precision == "bfloat16"):
+            nats = -self.net(share).sum()
+        self.optimiser.zero_grad(set_to_none=True)
+        (nats * (self.team.size / len(x))).backward()  # the processes' gradients are averaged
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip)
+        (total,) = self.team.total(nats.item())
+        if not math.isfinite(total) or not math.isfinite(norm.item()):
+            raise TrainingStopped(
+                f"the loss is no longer a number in epoch {self.position.epoch + 1}, update {self.position.step + 1} "
+                f"(NLL {total / len(x):g} nats, gradient norm {norm.item():g}); lower lr (now "
+                f"{self.settings.lr:g}) or clip (now {self.settings.clip:g}); the last good weights are kept",
+                interrupted=False,
+            )
+        self.optimiser.step()
+        return total
+
+    def end_epoch(self) -> bool:
+        """Validates, writes the epoch down, and says whether its weights are the ones to keep."""
+        began, at = time.perf_counter(), self.position
+        valid = self.validate()
+        at.seconds += time.perf_counter() - began
+        at.epoch += 1
+        updates, bits = at.epoch * self.steps, valid / (self.model.domain.sites * math.log(2))
+        lr, speed = self.settings.lr_at(updates - 1, self.steps * self.settings.epochs), at.count / at.epoch_seconds
+        better = self.history.add(Row(at.epoch, updates, at.nats / at.count, valid, bits, lr, speed, at.seconds))
+        at.step, at.nats, at.count, at.epoch_seconds = 0, 0.0, 0.0, 0.0
+        if better:
+            self.best = {name: tensor.clone() for name, tensor in self.averaged.state_dict().items()}
+        patience = self.settings.patience
+        if patience is not None and at.epoch - self.history.best >= patience and at.epoch < self.settings.epochs:
+            self.history.stopped = f"no better validation NLL for {patience} epochs"
+        return better
+
+    def validate(self) -> float:
+        """The NLL in nats of the validation set under the averaged weights, over all processes; nan without one."""
+        if self.valid is None:
+            return math.nan
+        share = self.team.share(self.valid.values())
+        (nats,) = self.team.total(-log_prob_all(self.averaged, share).sum().item())
+        return nats / len(self.valid)
+
+    def describe_epoch(self, better: bool) -> str:
+        row = self.history.rows[-1]
+        valid = "" if self.valid is None else f"  valid {row.valid_nats:.3f}{' (best)' if better else ''}"
+        return (
+            f"epoch {row.epoch}/{self.settings.epochs}  train {row.train_nats:.3f}{valid} nats"
+            f"  {row.images_per_second:.0f}/s  {row.seconds:.0f} s"
+        )
+
+    # The state: all that later updates depend on.
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Weights, averaged weights, and the optimiser's own."""
+        named = {f"weights.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        named |= {f"averaged.{name}": tensor for name, tensor in self.averaged.state_dict().items()}
+        for number, parameter in enumerate(self.model.parameters()):
+            for key, value in self.optimiser.state.get(parameter, {}).items():
+                named[f"optimiser.{number}.{key}"] = value
+        return named
+
+    def progress(self) -> dict[str, Any]:
+        """What is not a tensor, as JSON values."""
+        return {"position": asdict(self.position), "history": self.history.to_dict()}
+
+    def restore(self, progress: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+        """Takes up a state that `tensors` and `progress` gave."""
+        self.position, self.history = Position(**progress["position"]), History.from_dict(progress["history"])
+        _load(self.model, tensors, "weights.")
+        _load(self.averaged, tensors, "averaged.")
+        for number, parameter in enumerate(self.model.parameters()):
+            prefix = f"optimiser.{number}."
+            values = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+            for key, value in values.items():
+                # As the optimiser had it: laid out like its parameter, and a count of steps on the CPU.
+                like = torch.empty_like(parameter, dtype=value.dtype) if value.shape == parameter.shape else value
+                self.optimiser.state[parameter][key] = like.copy_(value)
+
+
+def _load(model: AutoregressiveModel, tensors: dict[str, Tensor], prefix: str) -> None:
+    model.load_state_dict(
+        {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    )

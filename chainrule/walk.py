@@ -1,0 +1,106 @@
+"""The one sequential loop: visit the groups of a schedule, and let the task choose the values of each.
+
+Tasks differ in `choose` alone: sampling draws, completion keeps the evidence and draws the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from chainrule.conditionals import Conditionals
+from chainrule.errors import ChainruleError
+from chainrule.models.base import AutoregressiveModel
+from chainrule.seeding import site_noise
+
+Choose = Callable[[Tensor, Conditionals], Tensor]
+"""From the sites of a group [g] and their conditionals [n, g] to their values [n, g]."""
+
+Tick = Callable[[int], None]
+"""Told how many data were finished since the last call, for a progress bar."""
+
+CHUNK = 256
+"""Data walked at once: enough to keep the machine busy, few enough to bound memory."""
+
+
+@torch.inference_mode()
+def walk(model: AutoregressiveModel, n: int, choose: Choose, given: Tensor | None = None, groups: int = 0) -> Tensor:
+    """Data made group by group: int64 [n, *shape].
+
+    Args:
+        choose: gives each group its values.
+        given: [n, *shape], of which the first `groups` groups are taken as they are, in one parallel pass.
+
+    Example:
+        >>> from chainrule.domain import Binary
+        >>> from chainrule.models.independent import Independent
+        >>> walk(Independent(Binary((3,))), 1, lambda sites, conditionals: sites.view(1, -1) % 2)
+        tensor([[0, 1, 0]])
+    """
+    x = torch.zeros(n, model.domain.sites, dtype=torch.int64, device=model.device)
+    if given is None or groups == 0:
+        state, groups = model.start(n), 0
+    else:
+        state = model.absorb(given.to(x), groups)
+        first = model.schedule.sites_before(groups).to(x.device)
+        x[:, first] = given.flatten(1).to(x)[:, first]
+    for sites in model.schedule.after(groups):
+        values = choose(sites, model.predict(state))
+        state = model.advance(state, values)
+        x[:, sites.to(x.device)] = values.to(x)
+    return x.view(n, *model.domain.shape)
+
+
+def drawing(noise: Tensor, temperature: float) -> Choose:
+    """Chooses each value by inverting its distribution function at `noise` [n, D]."""
+
+    def choose(sites: Tensor, conditionals: Conditionals) -> Tensor:
+        return conditionals.tempered(temperature).icdf(noise[:, sites].to(conditionals.logits.device))
+
+    return choose
+
+
+def keeping(given: Tensor, evidence: Tensor, otherwise: Choose) -> Choose:
+    """Sites of the evidence (bool [n, D]) keep their values in `given` [n, D]; `otherwise` chooses the others."""
+
+    def choose(sites: Tensor, conditionals: Conditionals) -> Tensor:
+        values = otherwise(sites, conditionals)
+        return torch.where(evidence[:, sites].to(values.device), given[:, sites].to(values), values)
+
+    return choose
+
+
+def walk_all(
+    model: AutoregressiveModel,
+    given: Tensor,
+    evidence: Tensor,
+    seed: int,
+    temperature: float = 1.0,
+    chunk: int = CHUNK,
+    tick: Tick | None = None,
+) -> Tensor:
+    """`given` with every site outside the evidence drawn, in chunks of bounded memory: int64 [n, *shape], on the CPU.
+
+    Datum i depends on the seed and on i alone, whatever the chunk and the schedule are. Evidence must be a prefix of
+    the order (not checked here), or the draws would ignore what comes later.
+
+    Args:
+        given: [n, *shape].
+        evidence: bool [n, *shape].
+
+    Raises:
+        ChainruleError: a temperature of 0 or less.
+    """
+    if not temperature > 0:
+        raise ChainruleError(f"the temperature must be above 0, not {temperature}; 1 draws from the model itself")
+    parts = [torch.empty(0, *model.domain.shape, dtype=torch.int64)]
+    for first in range(0, len(given), chunk):
+        x, known = given[first : first + chunk], evidence[first : first + chunk].flatten(1)
+        noise = site_noise(seed, range(first, first + len(x)), model.domain.sites)
+        choose = keeping(x.flatten(1), known, drawing(noise, temperature))
+        parts.append(walk(model, len(x), choose, x, model.schedule.given(known)).cpu())
+        if tick:
+            tick(len(x))
+    return torch.cat(parts)

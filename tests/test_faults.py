@@ -1,0 +1,500 @@
+"""Faults planted in models, each as a user might write it: the right law finds it and names the right sites."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import pytest
+import torch
+from torch import nn
+
+from chainrule.conditionals import Conditionals
+from chainrule.domain import Binary, Levels
+from chainrule.laws import check_model, no_leak, sequential_equals_parallel
+from chainrule.laws.report import Report
+from chainrule.layers.masks import colour_groups, convolution_mask, degree_mask
+from chainrule.models.base import AutoregressiveModel
+from chainrule.models.made import MADE
+from chainrule.models.pixelcnn import PixelCNN
+from chainrule.order import natural, raster
+from chainrule.schedule import Schedule
+
+LEAK, TOTAL, SEQUENTIAL = "1 no leak", "2 a distribution", "3 sequential equals parallel"
+FREQUENCIES, STORAGE, NEIGHBOURS = "4 sample frequencies", "5 save and load", "5 neighbours"
+
+
+def broken(report: Report) -> set[str]:
+    return {finding.law for finding in report.findings if not finding.passed}
+
+
+def finding(report: Report, law: str):
+    return next(each for each in report.findings if each.law == law)
+
+
+def test_the_test_finds_nothing_in_a_right_model():
+    assert broken(check_model(Running(Binary((4,))))) == set()
+
+
+# Law 1: leaks.
+
+
+class OffByOne(MADE):
+    """The output's mask lets equal degrees through."""
+
+    def __init__(self, domain, **arguments):
+        super().__init__(domain, **arguments)
+        below = self.layers[-1].mask.sum(1)  # with inputs in natural order, as many as the unit's degree
+        self.output.mask = degree_mask(self.order.rank + 1, below, strict=False)
+
+
+def test_made_whose_output_sees_its_own_input():
+    report = check_model(OffByOne(Binary((5,)), hidden=(40,)))
+    # The last site has no hidden unit of its own degree to look through.
+    assert finding(report, LEAK).pairs == ((0, 0), (1, 1), (2, 2), (3, 3))
+    assert "the conditional of site 0 sees site 0 (one of 4 such pairs)" in finding(report, LEAK).detail
+    assert {LEAK, TOTAL} <= broken(report)
+    assert NEIGHBOURS not in broken(report)
+
+
+class OpenDiagonal(MADE):
+    """Direct weights whose diagonal was left open."""
+
+    def __init__(self, domain, **arguments):
+        super().__init__(domain, direct=True, **arguments)
+        self.skip.mask = degree_mask(self.order.rank + 1, self.order.rank + 1, strict=False)
+
+
+def test_made_with_an_open_diagonal_in_another_order():
+    report = check_model(OpenDiagonal(Binary((1, 2, 2)), hidden=(8,), order=(2, 0, 3, 1)))
+    assert finding(report, LEAK).pairs == tuple((site, site) for site in range(4))
+    assert "row 0, column 0 sees row 0, column 0" in finding(report, LEAK).detail
+
+
+class AllMaskB(PixelCNN):
+    """Mask B in the first layer too."""
+
+    def __init__(self, domain, **arguments):
+        super().__init__(domain, **arguments)
+        colours, wide = domain.shape[0], colour_groups(len(self.first.weight), domain.shape[0])
+        self.first.mask = convolution_mask(wide, torch.arange(colours), (7, 7), "B")[:, :, :4]
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 4), (3, 2, 2)])
+def test_pixelcnn_with_mask_b_in_its_first_layer(shape):
+    report = check_model(AllMaskB(Binary(shape), blocks=1, features=9))
+    sites = range(torch.Size(shape).numel())
+    assert finding(report, LEAK).pairs == tuple((site, site) for site in sites)
+
+
+class OneKernel(AutoregressiveModel):
+    """One 3×3 convolution whose open taps are given as (row, column) offsets from the centre."""
+
+    def __init__(self, domain, taps):
+        super().__init__()
+        self.domain, self.order, self.taps = domain, raster(domain), taps
+        self.convolution = nn.Conv2d(1, 1, 3, padding=1)
+        mask = torch.zeros(3, 3)
+        for row, column in taps:
+            mask[row + 1, column + 1] = 1
+        self.register_buffer("mask", mask, persistent=False)
+
+    def conditionals(self, x):
+        weight = self.mask * self.convolution.weight
+        return Conditionals(nn.functional.conv2d(self.encode(x), weight, self.convolution.bias, padding=1), binary=True)
+
+
+@pytest.fixture(autouse=True)
+def quiet_start(monkeypatch):
+    """torch's own layers draw from its global generator; here all weights start at zero instead."""
+    monkeypatch.setattr(nn.Conv2d, "reset_parameters", zero_parameters)
+    monkeypatch.setattr(nn.Linear, "reset_parameters", zero_parameters)
+
+
+def zero_parameters(layer):
+    for weight in layer.parameters():
+        nn.init.zeros_(weight)
+
+
+PAST = [(-1, -1), (-1, 0), (-1, 1), (0, -1)]
+
+
+def test_a_kernel_that_sees_the_past_alone_is_right():
+    assert broken(check_model(OneKernel(Binary((1, 3, 4)), PAST))) == set()
+
+
+@pytest.mark.parametrize("tap", [(0, 0), (0, 1), (1, -1), (1, 0), (1, 1)])
+def test_every_tap_that_sees_the_present_or_the_future_is_found(tap):
+    height, width = 3, 4
+    seen = {
+        (row * width + column, (row + tap[0]) * width + column + tap[1])
+        for row in range(height)
+        for column in range(width)
+        if 0 <= row + tap[0] < height and 0 <= column + tap[1] < width
+    }
+    assert set(no_leak(OneKernel(Binary((1, height, width)), [*PAST, tap])).pairs) == seen
+
+
+class HiddenLeak(MADE):
+    """An unmasked layer that starts at zero: untrained, the model is right."""
+
+    def __init__(self, domain, hidden=(8,)):
+        super().__init__(domain, hidden)
+        self.extra = nn.Linear(domain.sites, domain.sites)
+
+    def conditionals(self, x):
+        logits = super().conditionals(x).logits
+        return Conditionals(logits + self.extra(self.encode(x)), binary=True)
+
+
+def test_a_leak_behind_weights_that_start_at_zero():
+    found = no_leak(HiddenLeak(Binary((3,))))
+    assert found.pairs == ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
+    assert found.detail.endswith("once its weights move")
+
+
+class LookUp(AutoregressiveModel):
+    """Each conditional is looked up by the value of one site: no gradient reaches the input."""
+
+    def __init__(self, domain, looks_at, cast=True):
+        super().__init__()
+        self.domain, self.order, self.looks_at, self.cast = domain, natural(domain), looks_at, cast
+        self.logits = nn.Parameter(torch.linspace(-1, 1, domain.sites * 2).view(domain.sites, 2))
+
+    def conditionals(self, x):
+        x = x.long() if self.cast else x  # a float is no index
+        seen = x[:, self.looks_at] * torch.tensor([site is not None for site in [None, *self.looks_at[1:]]])
+        return Conditionals(self.logits[torch.arange(self.domain.sites), seen], binary=True)
+
+
+@pytest.mark.parametrize("cast", [True, False])
+def test_models_that_take_no_gradient_are_asked_by_changing_values(cast):
+    right = no_leak(LookUp(Binary((4,)), [0, 0, 1, 0], cast))
+    assert right.passed
+    assert "by change alone" in right.detail
+    wrong = no_leak(LookUp(Binary((4,)), [0, 3, 1, 3], cast))
+    assert wrong.pairs == ((1, 3), (3, 3))
+
+
+# Law 2: totals.
+
+
+class Heavy(Conditionals):
+    """Forgets to normalise one site."""
+
+    def log_prob(self, x):
+        return super().log_prob(x) + 0.25 * torch.arange(x[0].numel()).eq(2).view(x.shape[1:])
+
+
+class Unnormalised(MADE):
+    def conditionals(self, x):
+        return Heavy(super().conditionals(x).logits, binary=True)
+
+
+@pytest.mark.parametrize("shape", [(1, 2, 2), (1, 5, 9)])
+def test_a_conditional_that_does_not_normalise(shape):
+    report = check_model(Unnormalised(Binary(shape), hidden=(8,)))
+    where = Binary(shape).describe_site(2)
+    assert f"the conditional of {where} sums to 1.28403 over its values" in finding(report, TOTAL).detail
+    assert LEAK not in broken(report)
+
+
+class Averaged(MADE):
+    """Its log_prob divides by the number of sites."""
+
+    def log_prob(self, x):
+        return super().log_prob(x) / self.domain.sites
+
+
+def test_a_log_prob_that_is_no_density_is_found_by_enumeration():
+    report = check_model(Averaged(Binary((4,)), hidden=(8,)))
+    assert "the probabilities of all 2^4 outcomes sum to" in finding(report, TOTAL).detail
+
+
+def test_a_log_prob_that_is_no_density_is_found_where_outcomes_are_too_many():
+    report = check_model(Averaged(Binary((40,)), hidden=(8,)))
+    assert "log_prob is not the sum of the conditionals" in finding(report, TOTAL).detail
+
+
+class NotANumber(MADE):
+    def conditionals(self, x):
+        return Conditionals(super().conditionals(x).logits * torch.nan, binary=True)
+
+
+def test_nan_is_no_distribution_and_no_leak():
+    report = check_model(NotANumber(Binary((3,)), hidden=(8,)))
+    assert "sums to nan" in finding(report, TOTAL).detail
+    assert LEAK not in broken(report)
+
+
+# Law 3: the sequential half.
+
+
+@dataclass(frozen=True)
+class Total:
+    """The sum of what was seen, and how many groups that was."""
+
+    total: torch.Tensor
+    step: int
+
+
+class Running(AutoregressiveModel):
+    """Logit of site i: a weight for each site times the number of ones before it, plus a bias. Its fast half is right."""
+
+    def __init__(self, domain):
+        super().__init__()
+        self.domain, self.order = domain, natural(domain)
+        self.weight = nn.Parameter(torch.linspace(-1, 1, domain.sites))
+        self.bias = nn.Parameter(torch.linspace(0.5, -0.5, domain.sites))
+
+    def conditionals(self, x):
+        x = x.flatten(1).to(self.weight.dtype)
+        return Conditionals((self.weight * (x.cumsum(1) - x) + self.bias).view(-1, *self.domain.shape), binary=True)
+
+    def start(self, n):
+        return Total(torch.zeros(n, 1, device=self.device), 0)
+
+    def predict(self, state):
+        return Conditionals(self.weight[state.step] * state.total + self.bias[state.step], binary=True)
+
+    def advance(self, state, values):
+        return Total(state.total + values, state.step + 1)
+
+    def absorb(self, x, groups):
+        return Total(x.flatten(1)[:, :groups].sum(1, keepdim=True).to(self.weight.dtype), groups)
+
+
+class Stale(Running):
+    """Its advance forgets to add."""
+
+    def advance(self, state, values):
+        return replace(state, step=state.step + 1)
+
+
+class LateStale(Running):
+    """Its advance goes wrong far from the start only."""
+
+    def advance(self, state, values):
+        return replace(super().advance(state, values), total=(state.total + values).clamp(max=20))
+
+
+class BadStart(Running):
+    def start(self, n):
+        return Total(torch.ones(n, 1), 0)
+
+
+class WrongSite(Running):
+    """Its predict takes the weight of the site before."""
+
+    def predict(self, state):
+        return Conditionals(self.weight[state.step - 1] * state.total + self.bias[state.step], binary=True)
+
+
+class ReadsAhead(Running):
+    """Its absorb reads one site too many."""
+
+    def absorb(self, x, groups):
+        return replace(super().absorb(x, groups + 1), step=groups)
+
+
+class Miscounts(Running):
+    """Its absorb is one site short."""
+
+    def absorb(self, x, groups):
+        return replace(super().absorb(x, max(0, groups - 1)), step=groups)
+
+
+class Narrow(Running):
+    """Its predict forgets the axis of the group."""
+
+    def predict(self, state):
+        return Conditionals(super().predict(state).logits[:, 0], binary=True)
+
+
+class InPlace(Running):
+    """Its advance writes into the state that it was given."""
+
+    def advance(self, state, values):
+        state.total.add_(values)
+        return replace(state, step=state.step + 1)
+
+
+class SharedCache(Running):
+    """Its states share one cache: the second advance from a state spoils what the first one made."""
+
+    def start(self, n):
+        return Total(torch.zeros(n, self.domain.sites), 0)
+
+    def predict(self, state):
+        return super().predict(replace(state, total=state.total[:, : state.step].sum(1, keepdim=True)))
+
+    def advance(self, state, values):
+        state.total[:, state.step] = values[:, 0].to(state.total)
+        return replace(state, step=state.step + 1)
+
+    def absorb(self, x, groups):
+        return Total(x.flatten(1).to(self.weight.dtype).clone(), groups)
+
+
+class NoAbsorb(Running):
+    """Writes three of the four methods: the fourth is the base class's, with another state."""
+
+    absorb = AutoregressiveModel.absorb
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        (Stale, "after advance predict at step 1 (row 0, column 1) is"),
+        (BadStart, "after start predict at step 0 (row 0, column 0) is"),
+        (WrongSite, "after advance predict at step 1 (row 0, column 1) is"),
+        (ReadsAhead, "after absorb predict at step 0 (row 0, column 0) is"),
+        (Miscounts, "after absorb predict at step 1 (row 0, column 1) is"),
+        (Narrow, "after start predict gives [2, 2] numbers at step 0, not [2, 1, 2]"),
+        (InPlace, "from a state that advance was given and must not change, predict at step 0 (row 0, column 0)"),
+        (SharedCache, "after the same state was advanced a second time, predict at step 1 (row 0, column 1)"),
+        (NoAbsorb, "the model raised AttributeError: 'Total' object has no attribute 'x'"),
+    ],
+)
+def test_a_wrong_sequential_half(model, words):
+    report = check_model(model(Binary((1, 2, 3))))
+    assert words in finding(report, SEQUENTIAL).detail
+    assert not broken(report) & {LEAK, TOTAL, NEIGHBOURS, STORAGE}
+
+
+def test_a_cache_that_goes_stale_far_from_the_start():
+    assert "after absorb" not in sequential_equals_parallel(LateStale(Binary((100,)))).detail
+    assert not sequential_equals_parallel(LateStale(Binary((100,)))).passed
+    assert sequential_equals_parallel(Running(Binary((100,)))).passed
+
+
+class Grouped(MADE):
+    """A MADE whose schedule is given, right or wrong; predictions come from the base class."""
+
+    def __init__(self, domain, groups, **arguments):
+        super().__init__(domain, **arguments)
+        self.groups = groups
+
+    @cached_property
+    def schedule(self):
+        return Schedule(tuple(torch.tensor(group) for group in self.groups))
+
+
+@pytest.mark.parametrize(
+    ("groups", "words"),
+    [
+        ([[0], [1, 2], [3]], "the conditional of site 2 sees site 1, which no earlier step of the schedule visits"),
+        ([[0], [2], [1], [3]], "the conditional of site 2 sees site 1, which no earlier step"),
+        ([[0], [1], [3]], "the schedule visits site 2 0 times, not once"),
+        ([[0], [1, 0], [2], [3]], "the schedule visits site 0 2 times, not once"),
+    ],
+)
+def test_a_wrong_schedule(groups, words):
+    report = check_model(Grouped(Binary((4,)), groups, hidden=(32,)))
+    assert words in finding(report, SEQUENTIAL).detail
+    assert LEAK not in broken(report)
+
+
+class Pairs(OneKernel):
+    """Sees the row above alone, and so may take a row a step."""
+
+    @cached_property
+    def schedule(self):
+        height, width = self.domain.shape[1:]
+        return Schedule(tuple(torch.arange(height * width).view(height, width)))
+
+
+def test_groups_of_sites_that_do_not_see_each_other_are_right():
+    above = PAST[:3]
+    assert broken(check_model(Pairs(Binary((1, 3, 4)), above))) == set()
+    report = check_model(Pairs(Binary((1, 3, 4)), PAST))
+    left = tuple((row * 4 + column, row * 4 + column - 1) for row in range(3) for column in range(1, 4))
+    assert finding(report, SEQUENTIAL).pairs == left
+
+
+# Law 4: samples.
+
+
+class Leaning(Conditionals):
+    """Draws the lower values too often; what it says of probabilities is right."""
+
+    def icdf(self, noise):
+        return super().icdf(noise**1.1)
+
+    def at(self, sites):
+        return Leaning(super().at(sites).logits, self.binary)
+
+    def tempered(self, temperature):
+        return Leaning(super().tempered(temperature).logits, self.binary)
+
+
+class Biased(MADE):
+    def conditionals(self, x):
+        return Leaning(super().conditionals(x).logits, isinstance(self.domain, Binary))
+
+
+@pytest.mark.parametrize("domain", [Binary((3,)), Levels((2,), 5)])
+def test_draws_that_lean_to_one_side(domain):
+    report = check_model(Biased(domain, hidden=(8,)))
+    assert broken(report) == {FREQUENCIES}
+    assert "are due (chi-square p = " in finding(report, FREQUENCIES).detail
+
+
+# Law 5: storage and neighbours.
+
+
+class ForgetsItsSeed(MADE):
+    """Its masks come from a seed that it does not keep."""
+
+    def __init__(self, domain, hidden=(16,), seed=0):
+        super().__init__(domain, hidden, seed=seed)
+        self.seed = 0
+
+
+def test_a_model_that_does_not_keep_its_arguments():
+    report = check_model(ForgetsItsSeed(Binary((6,)), seed=1))
+    assert broken(report) == {STORAGE}
+    assert "log_prob of 8 random data is not the same" in finding(report, STORAGE).detail
+
+
+class RoundsItsWeights(MADE):
+    """Its weights come back as halves."""
+
+    def _load_from_state_dict(self, state_dict, prefix, *rest):
+        for name in state_dict:
+            state_dict[name] = state_dict[name].half()
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+
+
+def test_weights_that_do_not_come_back():
+    report = check_model(RoundsItsWeights(Binary((6,)), hidden=(8,)))
+    assert broken(report) == {STORAGE}
+    assert "layers.0.weight is not the same after save and load" in finding(report, STORAGE).detail
+
+
+class BatchNormalised(MADE):
+    """Its features are normalised over the batch, whatever the mode."""
+
+    def conditionals(self, x):
+        h = self.layers[0](self.encode(x).flatten(1))
+        h = (h - h.mean(0)) / (h.std(0, correction=0) + 0.1)
+        return Conditionals(self.output(h).view(x.shape), binary=True)
+
+
+def test_data_that_depend_on_their_neighbours():
+    report = check_model(BatchNormalised(Binary((1, 2, 2)), hidden=(8,)))
+    assert "log_prob of a datum in a batch is" in finding(report, NEIGHBOURS).detail
+    # Alone in its batch, a datum's sites see what the masks allow: no leak is reported where there is none.
+    assert LEAK not in broken(report)
+
+
+class DependsOnItsPlace(MADE):
+    """The first datum of a batch of several is treated in its own way."""
+
+    def conditionals(self, x):
+        place = torch.arange(len(x)).view(-1, *[1] * len(self.domain.shape)) % 4
+        return Conditionals(super().conditionals(x).logits + place, binary=True)
+
+
+def test_data_that_depend_on_their_place():
+    assert NEIGHBOURS in broken(check_model(DependsOnItsPlace(Binary((4,)), hidden=(8,))))
