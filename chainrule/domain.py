@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from chainrule.conditionals import Conditionals
 from chainrule.errors import ChainruleError
 
 MAX_LEVELS = 256
@@ -34,6 +35,10 @@ class Domain(ABC):
     @abstractmethod
     def encode(self, x: Tensor) -> Tensor:
         """Floating-point values as a network's input, of the same shape, in [-1, 1]; differentiable in x."""
+
+    @abstractmethod
+    def conditionals(self, numbers: Tensor) -> Conditionals:
+        """The distributions that a network's numbers [n, *shape, parameters] stand for."""
 
     @property
     def sites(self) -> int:
@@ -119,6 +124,9 @@ class Binary(Domain):
     def encode(self, x: Tensor) -> Tensor:
         return 2.0 * x - 1.0
 
+    def conditionals(self, numbers: Tensor) -> Conditionals:
+        return Conditionals(numbers.squeeze(-1), binary=True)
+
 
 @dataclass(frozen=True)
 class Levels(Domain):
@@ -143,6 +151,9 @@ class Levels(Domain):
 
     def encode(self, x: Tensor) -> Tensor:
         return x * (2.0 / (self.levels - 1)) - 1.0
+
+    def conditionals(self, numbers: Tensor) -> Conditionals:
+        return Conditionals(numbers, binary=False)
 
 
 KINDS: dict[str, type[Domain]] = {"Binary": Binary, "Levels": Levels}

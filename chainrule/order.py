@@ -60,7 +60,7 @@ def natural(domain: Domain) -> Order:
 def raster(domain: Domain) -> Order:
     """Row by row, column by column, and at each pixel channel by channel (R, G, B); other shapes: natural.
 
-    Source: PixelRNN (arXiv:1601.06759), section 2.1 and equation 2.
+    Source: PixelRNN (arXiv:1601.06759), section 2.
 
     Example:
         >>> from chainrule.domain import Binary

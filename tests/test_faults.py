@@ -17,7 +17,7 @@ from chainrule.layers.masks import colour_groups, convolution_mask, degree_mask
 from chainrule.models.base import AutoregressiveModel
 from chainrule.models.made import MADE
 from chainrule.models.pixelcnn import PixelCNN
-from chainrule.order import natural, raster
+from chainrule.order import Order, natural, raster
 from chainrule.schedule import Schedule
 
 LEAK, TOTAL, SEQUENTIAL = "1 no leak", "2 a distribution", "3 sequential equals parallel"
@@ -85,6 +85,36 @@ def test_pixelcnn_with_mask_b_in_its_first_layer(shape):
     report = check_model(AllMaskB(Binary(shape), blocks=1, features=9))
     sites = range(torch.Size(shape).numel())
     assert finding(report, LEAK).pairs == tuple((site, site) for site in sites)
+
+
+class ColoursInterleaved(PixelCNN):
+    """Output features are grouped R, G, B, R, G, B, … and read as R, R, …, G, G, …, B, B, …"""
+
+    def __init__(self, domain, **arguments):
+        super().__init__(domain, **arguments)
+        colours, wide = domain.shape[0], colour_groups(len(self.head.weight), domain.shape[0])
+        interleaved = torch.arange(colours).repeat(domain.parameters)
+        self.output.mask = convolution_mask(interleaved, wide, (1, 1), "B")
+
+
+def test_colours_that_see_later_colours_of_their_pixel():
+    report = check_model(ColoursInterleaved(Levels((3, 1, 2), 3), blocks=0, features=9))
+    # At pixel 0, red is site 0, green 2, blue 4. One of red's outputs was meant for blue, which sees red and green.
+    assert finding(report, LEAK).pairs == ((0, 0), (0, 2), (1, 1), (1, 3), (2, 2), (3, 3))
+    assert "the conditional of row 0, column 0, channel 0 sees row 0, column 0" in finding(report, LEAK).detail
+
+
+class AnotherOrder(MADE):
+    """Says that it takes its sites in an order that its masks do not have."""
+
+    def __init__(self, domain, **arguments):
+        super().__init__(domain, **arguments)
+        self.order = Order((1, 0, 2))
+
+
+def test_an_order_that_is_not_that_of_the_masks():
+    report = check_model(AnotherOrder(Binary((3,)), hidden=(16,)))
+    assert finding(report, LEAK).pairs == ((1, 0),)
 
 
 class OneKernel(AutoregressiveModel):
@@ -239,7 +269,7 @@ class Total:
 
 
 class Running(AutoregressiveModel):
-    """Logit of site i: a weight for each site times the number of ones before it, plus a bias. Its fast half is right."""
+    """Logit of site i: its weight times the number of ones before it, plus its bias. The fast half is right."""
 
     def __init__(self, domain):
         super().__init__()
@@ -395,7 +425,7 @@ def test_a_wrong_schedule(groups, words):
     assert LEAK not in broken(report)
 
 
-class Pairs(OneKernel):
+class RowsAtOnce(OneKernel):
     """Sees the row above alone, and so may take a row a step."""
 
     @cached_property
@@ -406,8 +436,8 @@ class Pairs(OneKernel):
 
 def test_groups_of_sites_that_do_not_see_each_other_are_right():
     above = PAST[:3]
-    assert broken(check_model(Pairs(Binary((1, 3, 4)), above))) == set()
-    report = check_model(Pairs(Binary((1, 3, 4)), PAST))
+    assert broken(check_model(RowsAtOnce(Binary((1, 3, 4)), above))) == set()
+    report = check_model(RowsAtOnce(Binary((1, 3, 4)), PAST))
     left = tuple((row * 4 + column, row * 4 + column - 1) for row in range(3) for column in range(1, 4))
     assert finding(report, SEQUENTIAL).pairs == left
 

@@ -50,7 +50,7 @@ def module_of(name: str) -> str:
 
 
 def room(module: str) -> str:
-    return (module.split(".") + ["__init__"])[1]
+    return [*module.split("."), "__init__"][1]
 
 
 IMPORTS = {module: imports(path.read_text(encoding="utf-8")) for module, path in FILES.items()}

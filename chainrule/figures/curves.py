@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from chainrule.figures.style import COLOURS, INK, PALE, SMALL, TEXT, new_figure, plain
+from chainrule.figures.style import COLOURS, INK, PALE, SMALL, TEXT, legend_below, new_figure, plain
 from chainrule.tasks.evaluate import Evaluation
 from chainrule.training import History
 
@@ -39,8 +39,7 @@ def likelihoods_figure(results: Mapping[str, Evaluation], title: str = "") -> Fi
     for row, (result, colour) in enumerate(zip(results.values(), cycle(COLOURS), strict=False)):
         spread = 0.0 if math.isnan(result.stderr) else 2 * result.stderr
         axes.errorbar(result.nats, row, xerr=spread, fmt="o", color=colour, markersize=9, capsize=5, elinewidth=2)
-        above = {"xytext": (0, 9), "textcoords": "offset points", "ha": "center", "fontsize": SMALL, "color": INK}
-        axes.annotate(f"{result.nats:.2f}", (result.nats, row), **above)
+        axes.text(result.nats, row - 0.22, f"{result.nats:.2f}", ha="center", va="bottom", fontsize=SMALL, color=INK)
         axes.axhline(row, color=PALE, zorder=0)
     axes.set_yticks(range(len(results)), list(results), fontsize=TEXT)
     axes.set_ylim(len(results) - 0.5, -0.8)
@@ -78,6 +77,4 @@ def _legend(figure: Figure, axes: Axes) -> None:
     ]
     columns = zip_longest(models, styles, fillvalue=Line2D([], [], linestyle="", label=" "))
     handles = list(chain.from_iterable(columns))
-    figure.legend(
-        handles=handles, loc="outside lower center", ncols=len(handles) // 2, fontsize=SMALL, frameon=False, labelcolor=INK
-    )
+    legend_below(figure, handles, len(handles) // 2)

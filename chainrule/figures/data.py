@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,11 +20,11 @@ from chainrule.figures.pixels import GAP, completion_grid, enlarged, grid, start
 from chainrule.figures.style import ACCENT, INK, PLAIN, SMALL, TEXT, WIDTH, bare, new_figure, plain
 from chainrule.models.base import AutoregressiveModel
 
-PANELS = 6
-"""Distributions that a figure shows, in rows of three."""
+PANELS, COLUMNS = 6, 3
+"""How many distributions a figure shows at most, and how many in a row."""
 
 
-def samples_figure(samples: Tensor, train: Tensor, domain: Domain, title: str = "", columns: int | None = None) -> Figure:
+def samples_figure(samples: Tensor, train: Tensor, domain: Domain, title: str = "") -> Figure:
     """Left samples, right the training datum nearest to each, at the same place.
 
     Source: MADE (arXiv:1502.03509), figure 3.
@@ -31,16 +32,16 @@ def samples_figure(samples: Tensor, train: Tensor, domain: Domain, title: str = 
     Args:
         samples: [n, *shape], of a domain of images with 1 or 3 channels.
         train: [m, *shape].
-        columns: tiles in a row of one side; about a square unless given.
 
     Raises:
         ChainruleError: data that cannot be drawn, or no training data.
     """
-    pictures = [np.asarray(grid(x, domain, columns)) for x in (samples, train[nearest(samples, train, domain)[0]])]
-    height, width = pictures[0].shape[:2]
-    figure = new_figure(WIDTH / 2 * height / width + (0.8 if title else 0.4), title)
-    for axes, picture, name in zip(figure.subplots(1, 2), pictures, ("samples", "nearest training images"), strict=True):
-        bare(axes, name).imshow(picture, cmap="gray", vmin=0, vmax=255)
+    near, _ = nearest(samples, train, domain)
+    pictures = {"samples": grid(samples, domain), "nearest training images": grid(train[near], domain)}
+    width, height = pictures["samples"].size
+    figure = new_figure(WIDTH / 2 * height / width + (0.7 if title else 0.3), title)
+    for axes, (name, picture) in zip(figure.subplots(1, 2), pictures.items(), strict=True):
+        bare(axes, name).imshow(np.asarray(picture), cmap="gray", vmin=0, vmax=255)
     return figure
 
 
@@ -60,9 +61,8 @@ def completions_figure(
     axes = bare(figure.subplots())
     axes.imshow(picture)
     size = enlarged(to_bytes(original[:1], domain), None).shape[2]
-    lefts = starts(2 + completions.shape[1], size, wide=(1, 2))
-    middles = {"original": lefts[0] + size / 2, "given": lefts[1] + size / 2, "completions": (lefts[2] + lefts[-1] + size) / 2}
-    for name, middle in middles.items():
+    first, second, *rest = (left + size / 2 for left in starts(2 + completions.shape[1], size, wide=(1, 2)))
+    for name, middle in {"original": first, "given": second, "completions": (rest[0] + rest[-1]) / 2}.items():
         axes.text(middle, -2 * GAP, name, ha="center", va="bottom", fontsize=TEXT, color=INK)
     return figure
 
@@ -70,9 +70,9 @@ def completions_figure(
 def distributions_figure(
     model: AutoregressiveModel, x: Tensor, sites: Sequence[int] | None = None, title: str = ""
 ) -> Figure:
-    """What the model expects at some pixels of one image, given all pixels before each; the true value is marked.
+    """What the model expects at some pixels of one image, given all that comes before each; the true value is marked.
 
-    Above, the image with those pixels numbered, and the nats that each of its pixels costs, summed over channels.
+    Above, the image with those pixels numbered, and the nats that each of its pixels costs (all channels together).
     Source: PixelRNN (arXiv:1601.06759), figure 6.
 
     Args:
@@ -83,22 +83,21 @@ def distributions_figure(
         ChainruleError: data that cannot be drawn, or sites that the domain does not have.
     """
     picture = to_bytes(x[None], model.domain)[0]
-    conditionals = _conditionals(model, x)
+    with torch.no_grad():
+        conditionals = model.conditionals(x[None].to(model.device))
     chosen = telling_sites(model, conditionals) if sites is None else list(sites)
     _check_sites(chosen, model.domain)
-    rows = -(-len(chosen) // 3)
+    rows = -(-len(chosen) // COLUMNS)
     figure = new_figure(3.4 + 1.9 * rows + (0.4 if title else 0), title)
-    above, below = figure.subfigures(2, 1, height_ratios=(3.2, 1.9 * rows))
+    above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(3.4, 1.9 * rows))[:, 0]
     left, right = above.subplots(1, 2)
     bare(left, "the image").imshow(picture, cmap="gray", vmin=0, vmax=255)
     _number_pixels(left, chosen, model.domain)
-    nats = -conditionals.log_prob(x[None].to(model.device))[0].sum(0).cpu()
-    shown = bare(right, f"nats by pixel (sum {nats.sum():.1f})").imshow(nats, cmap="magma_r", vmin=0)
-    above.colorbar(shown, ax=right, shrink=0.85).ax.tick_params(labelsize=SMALL)
-    table, true = conditionals.table[0].flatten(0, -2).cpu(), x.flatten().tolist()
-    panels = below.subplots(rows, 3, squeeze=False, sharey=True).flatten()
+    _nats(right, -conditionals.log_prob(x[None].to(model.device))[0].sum(0).cpu())
+    panels = below.subplots(rows, COLUMNS, squeeze=False).flatten()
     for number, (axes, site) in enumerate(zip(panels, chosen, strict=False), 1):
-        _bars(axes, table[site], int(true[site]), f"{number}: {_where(site, model.domain)}", model.domain)
+        _bars(axes, conditionals, site, int(x.flatten()[site]), model.domain)
+        axes.set_title(f"{number}: {_where(site, model.domain)}", fontsize=SMALL, color=INK)
     for axes in panels[len(chosen) :]:
         axes.set_visible(False)
     below.supxlabel("value (the true one in orange)", fontsize=TEXT, color=INK)
@@ -107,21 +106,19 @@ def distributions_figure(
 
 
 def telling_sites(model: AutoregressiveModel, conditionals: Conditionals, count: int = PANELS) -> list[int]:
-    """The first site of the order, and of each of `count` - 1 equal stretches of the rest the one of greatest entropy.
+    """The first site of the order, and from each of `count` - 1 equal stretches of the rest one that is worth a look.
+
+    That is the site whose entropy lies nearest to half of the greatest possible, ½ ln K: neither certain nor a guess.
 
     Args:
         conditionals: those of a single datum.
     """
     log_table = conditionals.log_table[0].flatten(0, -2).cpu()
-    entropy = -(log_table.exp() * log_table.clamp(min=-1e9)).sum(-1)
+    entropy = -(log_table.exp() * log_table.clamp(min=-1e9)).sum(-1)  # 0 · ln 0 = 0
+    off = (entropy - math.log(model.domain.levels) / 2).abs()
     first, *rest = model.order.permutation
-    stretches = np.array_split(np.array(rest, dtype=np.int64), max(1, min(count - 1, len(rest))))
-    return [first, *(int(part[int(entropy[part].argmax())]) for part in stretches if len(part))]
-
-
-@torch.no_grad()
-def _conditionals(model: AutoregressiveModel, x: Tensor) -> Conditionals:
-    return model.conditionals(model.domain.check(x[None]).to(model.device))
+    stretches = np.array_split(np.array(rest, dtype=np.int64), count - 1)
+    return [first, *(int(part[int(off[part].argmin())]) for part in stretches if len(part))]
 
 
 def _check_sites(sites: Sequence[int], domain: Domain) -> None:
@@ -145,14 +142,22 @@ def _where(site: int, domain: Domain) -> str:
     return name if channels == 1 else f"{name}, {'RGB'[channel]}"
 
 
-def _bars(axes: Axes, probabilities: Tensor, true: int, title: str, domain: Domain) -> None:
+def _nats(axes: Axes, nats: Tensor) -> None:
+    """A map [H, W] of what each pixel adds to the NLL."""
+    shown = bare(axes, f"nats by pixel (sum {nats.sum():.1f})").imshow(nats, cmap="magma_r", vmin=0)
+    axes.figure.colorbar(shown, ax=axes, shrink=0.85).ax.tick_params(labelsize=SMALL)
+
+
+def _bars(axes: Axes, conditionals: Conditionals, site: int, true: int, domain: Domain) -> None:
     """One distribution over the K values, the bar of the true one in another colour."""
-    values = range(domain.levels)
-    colours = [ACCENT if value == true else PLAIN for value in values]
-    plain(axes).bar(values, probabilities.tolist(), width=0.6 if isinstance(domain, Binary) else 0.9, color=colours)
-    axes.set_title(title, fontsize=SMALL, color=INK)
+    probabilities = conditionals.at(torch.tensor([site])).table[0, 0].tolist()
+    colours = [ACCENT if value == true else PLAIN for value in range(domain.levels)]
+    binary = isinstance(domain, Binary)
+    plain(axes).bar(range(domain.levels), probabilities, width=0.6 if binary else 0.9, color=colours)
     # A bar of a small probability cannot be seen, but where the truth lay must be.
-    axes.plot(true, -0.04, "^", color=ACCENT, clip_on=False, transform=axes.get_xaxis_transform(), markersize=7)
+    axes.plot(true, -0.05, "^", color=ACCENT, clip_on=False, transform=axes.get_xaxis_transform(), markersize=7)
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-    axes.tick_params(axis="x", pad=6)
+    axes.yaxis.set_major_locator(MaxNLocator(3))
+    axes.tick_params(axis="x", pad=7, length=0)
     axes.set_xlim(-0.7, domain.levels - 0.3)
+    axes.set_ylim(0, 1 if binary else None)

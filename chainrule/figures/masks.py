@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -15,10 +16,11 @@ from matplotlib.patches import Patch, Rectangle
 from torch import Tensor
 
 from chainrule.errors import ChainruleError
-from chainrule.figures.style import ACCENT, FAINT, INK, PLAIN, SMALL, TEXT, WIDTH, bare, new_figure, plain
+from chainrule.figures.style import ACCENT, FAINT, INK, PLAIN, SMALL, TEXT, WIDTH, bare, legend_below, new_figure, plain
 from chainrule.laws import dependence
 from chainrule.layers.masked import MaskedConv2d
 from chainrule.layers.masks import colour_groups
+from chainrule.layers.residual import ResidualBlock
 from chainrule.models.base import AutoregressiveModel
 from chainrule.models.made import MADE
 from chainrule.models.pixelcnn import PixelCNN
@@ -27,7 +29,10 @@ LARGEST = 24
 """Units of a layer that can be drawn and labelled."""
 CLOSED, HALF = "#ececec", "#8fc1e0"
 MASK_COLOURS = ListedColormap([CLOSED, HALF, PLAIN])
-COLOUR_NAMES = "RGB"
+
+Layer = tuple[str, list[str | int]]
+"""A layer's name, and those of its units."""
+Place = tuple[float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +82,7 @@ def made_masks(model: MADE) -> MadeMasks:
 
 
 def made_masks_figure(model: MADE, title: str = "") -> Figure:
-    """The network with the connections that the masks leave; each mask as a matrix; and their product, which counts paths.
+    """The network with the connections that the masks leave; each mask as a matrix; and their product: the paths.
 
     Hidden units carry their degree m(k).
     Source: MADE (arXiv:1502.03509), figure 1.
@@ -89,15 +94,16 @@ def made_masks_figure(model: MADE, title: str = "") -> Figure:
     widest = max(max(mask.shape) for mask in net.masks)
     if widest > LARGEST:
         raise ChainruleError(f"masks are drawn of layers up to {LARGEST} wide, not {widest}; draw a smaller model")
-    heights = (0.5 + 1.1 * len(net.masks), 3.0)
+    heights = (0.5 + 1.1 * len(net.masks), 3.1)
     figure = new_figure(sum(heights) + (0.4 if title else 0), title)
-    above, below = figure.subfigures(2, 1, height_ratios=heights)
-    layers = _labels(net)
+    above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=heights)[:, 0]
+    layers = _layers(net)
     _network(bare(above.subplots()), net, layers)
     matrices = [(mask.long(), name) for mask, name in zip(net.masks, _mask_names(len(net.masks)), strict=True)]
-    ends = [*zip(layers, layers[1:], strict=False), (layers[0], layers[-1])]
-    matrices.append((net.paths, "product: paths"))
-    panels = below.subplots(1, len(matrices), width_ratios=[matrix.shape[1] for matrix, _ in matrices], squeeze=False)[0]
+    matrices.append((net.paths, "paths"))
+    widths = [matrix.shape[1] for matrix, _ in matrices]
+    panels = below.subplots(1, len(matrices), width_ratios=widths, squeeze=False)[0]
+    ends = [*pairwise(layers), (layers[0], layers[-1])]
     for axes, (matrix, name), (source, target) in zip(panels, matrices, ends, strict=True):
         _matrix(axes, matrix, name, source, target)
     return figure
@@ -111,42 +117,44 @@ def pixelcnn_masks_figure(model: PixelCNN, title: str = "") -> Figure:
     Raises:
         ChainruleError: a model without residual blocks, which has no 3×3 layer.
     """
-    if model.blocks < 1:
+    blocks = [block for block in model.stack if isinstance(block, ResidualBlock)]
+    if not blocks:
         raise ChainruleError("a PixelCNN without residual blocks has no 3×3 layer to draw; give blocks of at least 1")
-    colours, features = model.domain.shape[0], model.features
-    in_colours, wide, narrow = torch.arange(colours), colour_groups(2 * features, colours), colour_groups(features, colours)
-    block = next(iter(model.stack))
-    a = colour_taps(model.first, wide, in_colours)
-    b = colour_taps(block.spread, narrow, narrow)
-    figure = new_figure((3.9 if colours == 1 else 6.4) + (0.4 if title else 0), title)
-    panels = figure.subplots(1 if colours == 1 else 2, 2, squeeze=False)
-    for column, (taps, name) in enumerate(((a, "mask A, first layer"), (b, "mask B, later layers"))):
+    colours = model.domain.shape[0]
+    pixel, wide, narrow = (colour_groups(n, colours) for n in (colours, 2 * model.features, model.features))
+    layers = {"A": colour_taps(model.first, wide, pixel), "B": colour_taps(blocks[0].spread, narrow, narrow)}
+    figure = new_figure((3.9 if colours == 1 else 6.5) + (0.4 if title else 0), title)
+    panels = figure.subplots(1 if colours == 1 else 2, 2, squeeze=False, height_ratios=(3, 2)[: 1 + (colours > 1)])
+    for column, (name, taps) in enumerate(layers.items()):
         size = taps.shape[-1]
-        _kernel(panels[0, column], taps, f"{name}: {size}×{size}")
+        _kernel(panels[0, column], taps, f"mask {name}, {size}×{size}")
         if colours > 1:
-            _colours(panels[1, column], taps[:, :, size // 2, size // 2], f"{name}: at the centre")
+            _colours(panels[1, column], taps[:, :, size // 2, size // 2], f"mask {name} at the centre")
+    states = {"open": PLAIN, **({"open to some colours": HALF} if colours > 1 else {}), "closed": CLOSED}
+    _key(figure, states, centre=True)
     return figure
 
 
 def colour_taps(layer: MaskedConv2d, out_groups: Tensor, in_groups: Tensor) -> Tensor:
-    """Which taps of a layer are open from colour to colour: bool [C, C, k, k], out by in, with the rows below the centre.
+    """Which taps of a layer are open from colour to colour: bool [C, C, k, k], out by in, rows below the centre too.
 
     Args:
         out_groups, in_groups: the colour of each output and input feature.
     """
-    colours = int(in_groups.max()) + 1
     mask = F.pad(layer.mask.cpu(), (0, 0, 0, layer.reach))  # the layer does not store the rows below
-    rows = [torch.stack([mask[out_groups == to][:, in_groups == of].any(0).any(0) for of in range(colours)]) for to in range(colours)]
-    return torch.stack(rows)
+    colours = range(int(in_groups.max()) + 1)
+    pairs = [mask[out_groups == to][:, in_groups == of] for to in colours for of in colours]
+    taps = torch.stack([pair.flatten(0, 1).any(0) for pair in pairs])
+    return taps.view(len(colours), len(colours), *mask.shape[2:])
 
 
 def context_figure(models: Mapping[str, AutoregressiveModel], site: int, title: str = "", seed: int = 0) -> Figure:
-    """For each model, the pixels that its conditional of one site depends on, found by gradients and by changing values.
+    """For each model, the pixels that its conditional of one site depends on, found by asking it.
 
     Args:
         models: by name, all of one domain of images.
         site: as numbered in the flattened datum.
-        seed: draws the data that the models are looked at with.
+        seed: draws the data that the models are asked about.
 
     Raises:
         ChainruleError: a domain that is not of images.
@@ -154,34 +162,39 @@ def context_figure(models: Mapping[str, AutoregressiveModel], site: int, title: 
     figure = new_figure(WIDTH / max(3, len(models)) + (1.1 if title else 0.7), title)
     panels = figure.subplots(1, len(models), squeeze=False)[0]
     for axes, (name, model) in zip(panels, models.items(), strict=True):
-        if not model.domain.is_image:
-            raise ChainruleError(f"{name} is a model of data of shape {list(model.domain.shape)}; give models of images")
         _context(axes, name, pixels_seen(model, site, seed), model, site)
-    keys = {"the pixel": ACCENT, "seen": PLAIN, "before it, not seen": HALF, "after it": CLOSED}
-    patches = [Patch(facecolor=colour, label=name) for name, colour in keys.items()]
-    figure.legend(handles=patches, loc="outside lower center", ncols=4, fontsize=SMALL, frameon=False)
+    _key(figure, {"the pixel": ACCENT, "seen": PLAIN, "before it, not seen": HALF, "after it": CLOSED})
     return figure
 
 
 def pixels_seen(model: AutoregressiveModel, site: int, seed: int = 0) -> Tensor:
-    """bool [H, W]: the pixels of which some channel changes the conditional of the site."""
+    """bool [H, W]: the pixels of which some channel changes the conditional of the site, found by `laws.dependence`.
+
+    Raises:
+        ChainruleError: a model of data that are not images.
+    """
+    if not model.domain.is_image:
+        shape = list(model.domain.shape)
+        raise ChainruleError(f"data of shape {shape} have no pixels; give a model of images (C, H, W)")
     return dependence(model, seed).ever[site].view(model.domain.shape).any(0)
 
 
-def _labels(net: MadeMasks) -> list[tuple[str, list[int]]]:
+def _layers(net: MadeMasks) -> list[Layer]:
     """The name of each layer of units, and what its units are called: places in the order, or degrees."""
-    places = list(range(1, net.masks[0].shape[1] + 1))
-    names = [f"hidden {layer}, m(k)" for layer in range(1, len(net.masks))] if len(net.masks) > 2 else ["hidden, m(k)"]
-    degrees = [(name, each.tolist()) for name, each in zip(names, net.degrees, strict=False)]
-    return [("input d", places), *degrees, ("output d", places)]
+    places, count = list(range(1, len(net.paths) + 1)), len(net.degrees)
+    numbers = [""] if count == 1 else [f" {layer}" for layer in range(1, count + 1)]
+    hidden = [(f"hidden{number}, m(k)", each.tolist()) for number, each in zip(numbers, net.degrees, strict=True)]
+    return [("input d", places), *hidden, ("output d", places)]
 
 
 def _mask_names(count: int) -> list[str]:
-    hidden = ["$M^W$"] if count == 2 else [f"$M^{{W^{layer}}}$" for layer in range(1, count)]
-    return [*hidden[: count - 1], "$M^V$"]
+    """What the paper calls so many masks, and the rule of each."""
+    hidden = ["W"] if count == 2 else [f"W^{layer}" for layer in range(1, count)]
+    rules = [r"m(k) \geq d", *[r"m(k') \geq m(k)"] * (count - 2)]
+    return [*(f"$M^{{{name}}}$: ${rule}$" for name, rule in zip(hidden, rules, strict=False)), r"$M^V$: $d > m(k)$"]
 
 
-def _network(axes: Axes, net: MadeMasks, layers: Sequence[tuple[str, list[int]]]) -> None:
+def _network(axes: Axes, net: MadeMasks, layers: Sequence[Layer]) -> None:
     """Units in rows, inputs below; a line for each open connection."""
     places = [[(k - (len(units) - 1) / 2, level) for k in range(len(units))] for level, (_, units) in enumerate(layers)]
     for level, mask in enumerate(net.masks):
@@ -191,7 +204,8 @@ def _network(axes: Axes, net: MadeMasks, layers: Sequence[tuple[str, list[int]]]
     half = max(len(units) for _, units in layers) / 2
     for level, (name, units) in enumerate(layers):
         xs, ys = zip(*places[level], strict=True)
-        axes.scatter(xs, ys, s=330, color="white", edgecolors=PLAIN if 0 < level < len(layers) - 1 else INK, linewidths=1.6, zorder=2)
+        edge = PLAIN if 0 < level < len(layers) - 1 else INK
+        axes.scatter(xs, ys, s=330, color="white", edgecolors=edge, linewidths=1.6, zorder=2)
         for (x, y), unit in zip(places[level], units, strict=True):
             axes.text(x, y, str(unit), ha="center", va="center_baseline", fontsize=SMALL, color=INK)
         axes.text(-half - 0.3, level, name, ha="right", va="center", fontsize=TEXT, color=INK)
@@ -199,21 +213,23 @@ def _network(axes: Axes, net: MadeMasks, layers: Sequence[tuple[str, list[int]]]
     axes.set_ylim(-0.35, len(layers) - 0.65)
 
 
-def _connect(axes: Axes, mask: Tensor, below: Sequence[tuple[float, float]], above: Sequence[tuple[float, float]], colour: str) -> None:
+def _connect(axes: Axes, mask: Tensor, below: Sequence[Place], above: Sequence[Place], colour: str) -> None:
+    """A line for each open connection of a mask [above, below]."""
     lines = [(below[source], above[target]) for target, source in mask.nonzero().tolist()]
     axes.add_collection(LineCollection(lines, colors=colour, linewidths=1.0, zorder=1))
 
 
-def _matrix(axes: Axes, matrix: Tensor, name: str, source: tuple[str, list[int]], target: tuple[str, list[int]]) -> None:
-    """A matrix [target, source] as squares; numbers other than 0 and 1 are written into theirs."""
-    plain(axes, name, x=source[0], y=target[0])
+def _matrix(axes: Axes, matrix: Tensor, name: str, source: Layer, target: Layer) -> None:
+    """A matrix [target, source] as squares; where it counts further than 1, with its numbers."""
+    plain(axes, name, x=source[0], y=target[0]).set_anchor("N")
     axes.imshow((matrix > 0) * 2, cmap=MASK_COLOURS, vmin=0, vmax=2)
     _lines_between(axes, matrix.shape)
-    axes.set_xticks(range(matrix.shape[1]), [str(unit) for unit in source[1]], fontsize=SMALL - 2)
-    axes.set_yticks(range(matrix.shape[0]), [str(unit) for unit in target[1]], fontsize=SMALL - 2)
+    axes.set_xticks(range(matrix.shape[1]), list(map(str, source[1])), fontsize=SMALL - 1)
+    axes.set_yticks(range(matrix.shape[0]), list(map(str, target[1])), fontsize=SMALL - 1)
     if int(matrix.max()) > 1:
         for row, column in matrix.nonzero().tolist():
-            axes.text(column, row, str(int(matrix[row, column])), ha="center", va="center", fontsize=SMALL - 1, color="white")
+            count = str(int(matrix[row, column]))
+            axes.text(column, row, count, ha="center", va="center_baseline", fontsize=SMALL - 1, color="white")
 
 
 def _kernel(axes: Axes, taps: Tensor, name: str) -> None:
@@ -222,15 +238,14 @@ def _kernel(axes: Axes, taps: Tensor, name: str) -> None:
     size = len(state)
     bare(axes, name).imshow(state, cmap=MASK_COLOURS, vmin=0, vmax=2)
     _lines_between(axes, state.shape)
-    axes.add_patch(Rectangle((size // 2 - 0.5, size // 2 - 0.5), 1, 1, fill=False, edgecolor=ACCENT, linewidth=3))
+    corner = (size // 2 - 0.5, size // 2 - 0.5)
+    axes.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=ACCENT, linewidth=3, zorder=3))
 
 
 def _colours(axes: Axes, sees: Tensor, name: str) -> None:
     """Which colour [out] sees which [in] at one pixel."""
-    names = list(COLOUR_NAMES[: len(sees)]) if len(sees) == 3 else [str(colour) for colour in range(len(sees))]
-    _matrix(axes, sees.long(), name, ("colour seen", []), ("colour that sees", []))
-    axes.set_xticks(range(len(names)), names, fontsize=SMALL)
-    axes.set_yticks(range(len(names)), names, fontsize=SMALL)
+    names: list[str | int] = list("RGB") if len(sees) == 3 else list(range(len(sees)))
+    _matrix(axes, sees.long(), name, ("colour seen", names), ("by", names))
 
 
 def _context(axes: Axes, name: str, seen: Tensor, model: AutoregressiveModel, site: int) -> None:
@@ -250,3 +265,11 @@ def _lines_between(axes: Axes, shape: Sequence[int]) -> None:
     for spine in axes.spines.values():
         spine.set_visible(False)
     axes.tick_params(length=0)
+
+
+def _key(figure: Figure, colours: Mapping[str, str], centre: bool = False) -> None:
+    """What the colours mean, below the figure."""
+    patches = [Patch(facecolor=colour, label=name) for name, colour in colours.items()]
+    if centre:
+        patches.append(Patch(facecolor="white", edgecolor=ACCENT, linewidth=2, label="centre pixel"))
+    legend_below(figure, patches, len(patches))

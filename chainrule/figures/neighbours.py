@@ -16,8 +16,8 @@ def nearest(x: Tensor, train: Tensor, domain: Domain, chunk: int = CHUNK) -> tup
     """For each datum of x [n, *shape] its nearest in `train` [m, *shape], the first of equally near ones.
 
     Returns:
-        its index, int64 [n], and its distance, float64 [n]: the number of sites that differ where the domain is binary, else
-        the Euclidean distance in levels.
+        its index, int64 [n], and its distance, float64 [n]: the number of sites that differ where the domain is binary,
+        else the Euclidean distance in levels.
 
     Raises:
         ChainruleError: no training data, or data that are not of the domain.

@@ -156,8 +156,8 @@ def check_completions(original: Tensor, evidence: Tensor, completions: Tensor) -
     """Raises ChainruleError unless the shapes belong together."""
     m, *shape = original.shape
     if evidence.dtype != torch.bool or list(evidence.shape) not in (shape, [m, *shape]):
-        found = f"{evidence.dtype} {list(evidence.shape)}"
+        found = f"{evidence.dtype} of shape {list(evidence.shape)}"
         raise ChainruleError(f"evidence must be a boolean mask of shape {shape} or {[m, *shape]}, not {found}")
     if completions.ndim != original.ndim + 1 or [len(completions), *completions.shape[2:]] != [m, *shape]:
-        found = list(completions.shape)
-        raise ChainruleError(f"the completions have shape {found}; data of shape {[m, *shape]} need {[m, 'n', *shape]}")
+        wanted = f"data of shape {[m, *shape]} need {[m, 'n', *shape]}"
+        raise ChainruleError(f"the completions have shape {list(completions.shape)}; {wanted}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
@@ -52,6 +54,14 @@ def bare(axes: Axes, title: str = "") -> Axes:
     for spine in axes.spines.values():
         spine.set_visible(False)
     return axes
+
+
+def legend_below(figure: Figure, handles: Sequence[Artist], columns: int) -> None:
+    """A legend under the whole figure."""
+    figure.legend(
+        handles=handles, loc="outside lower center", ncols=columns, fontsize=SMALL, frameon=False, labelcolor=INK,
+        handlelength=1.6, columnspacing=1.4,
+    )  # fmt: skip
 
 
 def to_png(picture: Figure | Image.Image) -> bytes:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache, partial
 
-from chainrule.laws.seen import BATCH, Dependence, dependence
 from chainrule.laws.distribution import is_distribution
 from chainrule.laws.frequencies import sample_frequencies
 from chainrule.laws.leak import no_leak
 from chainrule.laws.report import Finding, Report
+from chainrule.laws.seen import BATCH, Dependence, dependence
 from chainrule.laws.sequential import sequential_equals_parallel
 from chainrule.laws.storage import neighbours, save_load_identity
 from chainrule.models.base import AutoregressiveModel

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from chainrule.laws.seen import Look, dependence
 from chainrule.laws.report import Broken, law, pairs_in_words, pairs_of
+from chainrule.laws.seen import Look, dependence
 from chainrule.laws.subject import AS_IT_IS, MOVED
 from chainrule.models.base import AutoregressiveModel
 

@@ -100,8 +100,6 @@ def seen_by_gradient(model: AutoregressiveModel, x: Tensor, seed: int) -> Tensor
     for some in torch.split(torch.arange(model.domain.sites), len(x)):
         rows, direction = torch.arange(len(some)), torch.zeros_like(logits)
         direction[rows, some] = torch.randn(len(some), logits.shape[2], generator=rng).to(logits)
-        (gradient,) = torch.autograd.grad(logits, x, direction, retain_graph=True, allow_unused=True)
-        if gradient is None:
-            return None
+        (gradient,) = torch.autograd.grad(logits, x, direction, retain_graph=True, materialize_grads=True)
         seen[some] = (gradient[rows].flatten(1).nan_to_num() != 0).cpu()
     return seen

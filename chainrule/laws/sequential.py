@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from chainrule.conditionals import Conditionals
-from chainrule.laws.seen import Dependence, Look, dependence
 from chainrule.laws.report import Broken, law, pairs_in_words, pairs_of
+from chainrule.laws.seen import Dependence, Look, dependence
 from chainrule.laws.subject import random_data, tolerance, variants
 from chainrule.models.base import AutoregressiveModel
 

@@ -25,7 +25,7 @@ def he_init(weight: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:
 class MaskedLinear(nn.Module):
     """y = b + (W ⊙ M) x.
 
-    Source: MADE (arXiv:1502.03509), equation 7.
+    Source: MADE (arXiv:1502.03509), section 4.
 
     Args:
         mask: bool [out, in].

@@ -10,7 +10,7 @@ def degree_mask(out_degrees: Tensor, in_degrees: Tensor, strict: bool) -> Tensor
     """MADE's masks: bool [out, in], True where an output may see an input.
 
     Hidden layers, M^W: m(k') >= m(k). Output layer, M^V: d > m(k) (`strict`).
-    Source: MADE (arXiv:1502.03509), equations 8, 9 and 12, 13.
+    Source: MADE (arXiv:1502.03509), section 4.
 
     Example:
         >>> degree_mask(torch.tensor([1, 2]), torch.tensor([1, 2]), strict=False).int().tolist()

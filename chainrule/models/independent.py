@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from chainrule.conditionals import Conditionals
-from chainrule.domain import Binary, Domain
+from chainrule.domain import Domain
 from chainrule.models.base import AutoregressiveModel
 from chainrule.order import raster
 from chainrule.seeding import Seed, as_seed
@@ -28,9 +28,7 @@ class Independent(AutoregressiveModel):
     def __init__(self, domain: Domain, seed: Seed = 0) -> None:
         super().__init__()
         self.domain, self.seed, self.order = domain, as_seed(seed), raster(domain)
-        binary = isinstance(domain, Binary)
-        self.logits = nn.Parameter(torch.zeros(domain.shape if binary else (*domain.shape, domain.parameters)))
+        self.logits = nn.Parameter(torch.zeros(*domain.shape, domain.parameters))
 
     def conditionals(self, x: Tensor) -> Conditionals:
-        logits = self.logits.expand(len(x), *self.logits.shape)
-        return Conditionals(logits, binary=isinstance(self.domain, Binary))
+        return self.domain.conditionals(self.logits.expand(len(x), *self.logits.shape))

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from chainrule.conditionals import Conditionals
-from chainrule.domain import Binary, Domain
+from chainrule.domain import Domain
 from chainrule.errors import ChainruleError
 from chainrule.layers.masked import MaskedLinear
 from chainrule.layers.masks import degree_mask
@@ -27,7 +27,7 @@ class MADE(AutoregressiveModel):
     Args:
         domain: what a datum is; its shape is flattened.
         hidden: the width of each hidden layer.
-        direct: adds masked weights straight from inputs to outputs (section 4.1 of the paper has them as an option).
+        direct: adds masked weights straight from inputs to outputs (as in the paper).
         order: the sites in the order in which they are taken; raster order unless given.
         seed: draws the hidden degrees and the weights.
 
@@ -35,6 +35,7 @@ class MADE(AutoregressiveModel):
         ChainruleError: a layer of width under 1, or an order of other sites.
 
     Example:
+        >>> from chainrule.domain import Binary
         >>> model = MADE(Binary((4,)), hidden=(8, 8))
         >>> total = sum(model.log_prob(x).exp().sum() for x in model.domain.outcomes())
         >>> round(total.item(), 5)
@@ -76,10 +77,7 @@ class MADE(AutoregressiveModel):
         logits = self.output(h)
         if self.skip is not None:
             logits = logits + self.skip(x)
-        binary = isinstance(self.domain, Binary)
-        return Conditionals(
-            logits.view(len(x), *self.domain.shape, *[] if binary else [self.domain.parameters]), binary
-        )
+        return self.domain.conditionals(logits.view(len(x), *self.domain.shape, self.domain.parameters))
 
 
 def hidden_degrees(sites: int, hidden: Sequence[int], rng: torch.Generator) -> list[Tensor]:
@@ -87,7 +85,7 @@ def hidden_degrees(sites: int, hidden: Sequence[int], rng: torch.Generator) -> l
 
     One unit of each layer gets degree D - 1, so that every unit below it is read by somebody. A single site (D = 1) has
     nothing to look at: its hidden units get degree 0, and act as a bias.
-    Source: MADE (arXiv:1502.03509), section 4 and its footnote on disconnected units.
+    Source: MADE (arXiv:1502.03509), section 4.
 
     Returns:
         one int64 [width] for each layer.

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from chainrule.conditionals import Conditionals
-from chainrule.domain import Binary, Domain
+from chainrule.domain import Domain
 from chainrule.errors import ChainruleError
 from chainrule.layers.masked import MaskedConv2d
 from chainrule.layers.masks import colour_groups
@@ -35,6 +35,7 @@ class PixelCNN(AutoregressiveModel):
         ChainruleError: a domain that is not of images, or no blocks or features.
 
     Example:
+        >>> from chainrule.domain import Binary
         >>> model = PixelCNN(Binary((1, 5, 7)), blocks=2, features=4)
         >>> model.conditionals(torch.zeros(3, 1, 5, 7)).logits.shape
         torch.Size([3, 1, 5, 7])
@@ -69,11 +70,5 @@ class PixelCNN(AutoregressiveModel):
             h = h + self.position.to(h.dtype)  # the stream keeps its type under autocast
         h = self.stack(h)
         logits = self.output(F.relu(self.head(F.relu(h))))
-        return Conditionals(*self.arrange(logits))
-
-    def arrange(self, logits: Tensor) -> tuple[Tensor, bool]:
-        """[n, C·K, H, W] as [n, C, H, W, K], or [n, C, H, W] where binary."""
-        if isinstance(self.domain, Binary):
-            return logits, True
-        n, _, height, width = logits.shape
-        return logits.view(n, -1, self.domain.parameters, height, width).movedim(2, -1), False
+        # [n, C·K, H, W] to [n, C, H, W, K]
+        return self.domain.conditionals(logits.unflatten(1, (-1, self.domain.parameters)).movedim(2, -1))

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from chainrule.data import Split, as_split
-from chainrule.errors import ChainruleError
 from chainrule.models.base import AutoregressiveModel
 from chainrule.walk import Tick
 
@@ -57,8 +56,6 @@ def evaluate(
         2.77 ± 0.00 nats, 1.0000 bits/dim, n = 2
     """
     nats = -log_prob_all(model, as_split(data).values(), batch, tick)
-    if len(nats) == 0:
-        raise ChainruleError("there are no data to evaluate")
     stderr = nats.std().item() / math.sqrt(len(nats)) if len(nats) > 1 else math.nan
     return Evaluation(nats.mean().item(), stderr, len(nats), model.domain.sites)
 
