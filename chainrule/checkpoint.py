@@ -93,7 +93,8 @@ def write_weights(model: AutoregressiveModel, path: Path) -> None:
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
     """A safetensors file with a checksum of its contents, written whole or not at all."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    # Cloned: two names may share one tensor, which the file format does not allow.
+    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     with replacing(path) as part:
         save_file(tensors, part, {**metadata, "sha256": _checksum(tensors)})
 
@@ -156,6 +157,8 @@ def _fill(model: AutoregressiveModel, tensors: dict[str, Tensor], path: Path) ->
         raise ChainruleError(
             f"{path} does not fit the model: {name} has shape {found.get(name)}, not {wanted.get(name)}"
         )
+    for dtype in {tensor.dtype for tensor in tensors.values() if tensor.is_floating_point()}:
+        model.to(dtype)  # a model in float64, say, comes back as one
     model.load_state_dict(tensors)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from chainrule.conditionals import Conditionals
 from chainrule.errors import ChainruleError
-from chainrule.models.base import AutoregressiveModel
+from chainrule.models.base import AutoregressiveModel, evaluating
 from chainrule.seeding import site_noise
 
 Choose = Callable[[Tensor, Conditionals], Tensor]
@@ -25,7 +25,6 @@ CHUNK = 256
 """Data walked at once: enough to keep the machine busy, few enough to bound memory."""
 
 
-@torch.inference_mode()
 def walk(model: AutoregressiveModel, n: int, choose: Choose, given: Tensor | None = None, groups: int = 0) -> Tensor:
     """Data made group by group: int64 [n, *shape].
 
@@ -40,16 +39,17 @@ def walk(model: AutoregressiveModel, n: int, choose: Choose, given: Tensor | Non
         tensor([[0, 1, 0]])
     """
     x = torch.zeros(n, model.domain.sites, dtype=torch.int64, device=model.device)
-    if given is None or groups == 0:
-        state, groups = model.start(n), 0
-    else:
-        state = model.absorb(given.to(x), groups)
-        first = model.schedule.sites_before(groups).to(x.device)
-        x[:, first] = given.flatten(1).to(x)[:, first]
-    for sites in model.schedule.after(groups):
-        values = choose(sites, model.predict(state))
-        state = model.advance(state, values)
-        x[:, sites.to(x.device)] = values.to(x)
+    with evaluating(model):
+        if given is None or groups == 0:
+            state, groups = model.start(n), 0
+        else:
+            state = model.absorb(given.to(x), groups)
+            first = model.schedule.sites_before(groups).to(x.device)
+            x[:, first] = given.flatten(1).to(x)[:, first]
+        for sites in model.schedule.after(groups):
+            values = choose(sites, model.predict(state))
+            state = model.advance(state, values)
+            x[:, sites.to(x.device)] = values.to(x)
     return x.view(n, *model.domain.shape)
 
 

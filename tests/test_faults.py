@@ -2,39 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import cached_property
-
 import pytest
 import torch
+from findings import FREQUENCIES, LEAK, NEIGHBOURS, STORAGE, TOTAL, broken, finding
 from torch import nn
 
 from chainrule.conditionals import Conditionals
 from chainrule.domain import Binary, Levels
-from chainrule.laws import check_model, no_leak, sequential_equals_parallel
-from chainrule.laws.report import Report
+from chainrule.laws import check_model, no_leak
 from chainrule.layers.masks import colour_groups, convolution_mask, degree_mask
 from chainrule.models.base import AutoregressiveModel
 from chainrule.models.made import MADE
 from chainrule.models.pixelcnn import PixelCNN
 from chainrule.order import Order, natural, raster
-from chainrule.schedule import Schedule
-
-LEAK, TOTAL, SEQUENTIAL = "1 no leak", "2 a distribution", "3 sequential equals parallel"
-FREQUENCIES, STORAGE, NEIGHBOURS = "4 sample frequencies", "5 save and load", "5 neighbours"
-
-
-def broken(report: Report) -> set[str]:
-    return {finding.law for finding in report.findings if not finding.passed}
-
-
-def finding(report: Report, law: str):
-    return next(each for each in report.findings if each.law == law)
-
-
-def test_the_test_finds_nothing_in_a_right_model():
-    assert broken(check_model(Running(Binary((4,))))) == set()
-
 
 # Law 1: leaks.
 
@@ -255,191 +235,6 @@ def test_nan_is_no_distribution_and_no_leak():
     report = check_model(NotANumber(Binary((3,)), hidden=(8,)))
     assert "sums to nan" in finding(report, TOTAL).detail
     assert LEAK not in broken(report)
-
-
-# Law 3: the sequential half.
-
-
-@dataclass(frozen=True)
-class Total:
-    """The sum of what was seen, and how many groups that was."""
-
-    total: torch.Tensor
-    step: int
-
-
-class Running(AutoregressiveModel):
-    """Logit of site i: its weight times the number of ones before it, plus its bias. The fast half is right."""
-
-    def __init__(self, domain):
-        super().__init__()
-        self.domain, self.order = domain, natural(domain)
-        self.weight = nn.Parameter(torch.linspace(-1, 1, domain.sites))
-        self.bias = nn.Parameter(torch.linspace(0.5, -0.5, domain.sites))
-
-    def conditionals(self, x):
-        x = x.flatten(1).to(self.weight.dtype)
-        return Conditionals((self.weight * (x.cumsum(1) - x) + self.bias).view(-1, *self.domain.shape), binary=True)
-
-    def start(self, n):
-        return Total(torch.zeros(n, 1, device=self.device), 0)
-
-    def predict(self, state):
-        return Conditionals(self.weight[state.step] * state.total + self.bias[state.step], binary=True)
-
-    def advance(self, state, values):
-        return Total(state.total + values, state.step + 1)
-
-    def absorb(self, x, groups):
-        return Total(x.flatten(1)[:, :groups].sum(1, keepdim=True).to(self.weight.dtype), groups)
-
-
-class Stale(Running):
-    """Its advance forgets to add."""
-
-    def advance(self, state, values):
-        return replace(state, step=state.step + 1)
-
-
-class LateStale(Running):
-    """Its advance goes wrong far from the start only."""
-
-    def advance(self, state, values):
-        return replace(super().advance(state, values), total=(state.total + values).clamp(max=20))
-
-
-class BadStart(Running):
-    def start(self, n):
-        return Total(torch.ones(n, 1), 0)
-
-
-class WrongSite(Running):
-    """Its predict takes the weight of the site before."""
-
-    def predict(self, state):
-        return Conditionals(self.weight[state.step - 1] * state.total + self.bias[state.step], binary=True)
-
-
-class ReadsAhead(Running):
-    """Its absorb reads one site too many."""
-
-    def absorb(self, x, groups):
-        return replace(super().absorb(x, groups + 1), step=groups)
-
-
-class Miscounts(Running):
-    """Its absorb is one site short."""
-
-    def absorb(self, x, groups):
-        return replace(super().absorb(x, max(0, groups - 1)), step=groups)
-
-
-class Narrow(Running):
-    """Its predict forgets the axis of the group."""
-
-    def predict(self, state):
-        return Conditionals(super().predict(state).logits[:, 0], binary=True)
-
-
-class InPlace(Running):
-    """Its advance writes into the state that it was given."""
-
-    def advance(self, state, values):
-        state.total.add_(values)
-        return replace(state, step=state.step + 1)
-
-
-class SharedCache(Running):
-    """Its states share one cache: the second advance from a state spoils what the first one made."""
-
-    def start(self, n):
-        return Total(torch.zeros(n, self.domain.sites), 0)
-
-    def predict(self, state):
-        return super().predict(replace(state, total=state.total[:, : state.step].sum(1, keepdim=True)))
-
-    def advance(self, state, values):
-        state.total[:, state.step] = values[:, 0].to(state.total)
-        return replace(state, step=state.step + 1)
-
-    def absorb(self, x, groups):
-        return Total(x.flatten(1).to(self.weight.dtype).clone(), groups)
-
-
-class NoAbsorb(Running):
-    """Writes three of the four methods: the fourth is the base class's, with another state."""
-
-    absorb = AutoregressiveModel.absorb
-
-
-@pytest.mark.parametrize(
-    ("model", "words"),
-    [
-        (Stale, "after advance predict at step 1 (row 0, column 1) is"),
-        (BadStart, "after start predict at step 0 (row 0, column 0) is"),
-        (WrongSite, "after advance predict at step 1 (row 0, column 1) is"),
-        (ReadsAhead, "after absorb predict at step 0 (row 0, column 0) is"),
-        (Miscounts, "after absorb predict at step 1 (row 0, column 1) is"),
-        (Narrow, "after start predict gives [2, 2] numbers at step 0, not [2, 1, 2]"),
-        (InPlace, "from a state that advance was given and must not change, predict at step 0 (row 0, column 0)"),
-        (SharedCache, "after the same state was advanced a second time, predict at step 1 (row 0, column 1)"),
-        (NoAbsorb, "the model raised AttributeError: 'Total' object has no attribute 'x'"),
-    ],
-)
-def test_a_wrong_sequential_half(model, words):
-    report = check_model(model(Binary((1, 2, 3))))
-    assert words in finding(report, SEQUENTIAL).detail
-    assert not broken(report) & {LEAK, TOTAL, NEIGHBOURS, STORAGE}
-
-
-def test_a_cache_that_goes_stale_far_from_the_start():
-    assert "after absorb" not in sequential_equals_parallel(LateStale(Binary((100,)))).detail
-    assert not sequential_equals_parallel(LateStale(Binary((100,)))).passed
-    assert sequential_equals_parallel(Running(Binary((100,)))).passed
-
-
-class Grouped(MADE):
-    """A MADE whose schedule is given, right or wrong; predictions come from the base class."""
-
-    def __init__(self, domain, groups, **arguments):
-        super().__init__(domain, **arguments)
-        self.groups = groups
-
-    @cached_property
-    def schedule(self):
-        return Schedule(tuple(torch.tensor(group) for group in self.groups))
-
-
-@pytest.mark.parametrize(
-    ("groups", "words"),
-    [
-        ([[0], [1, 2], [3]], "the conditional of site 2 sees site 1, which no earlier step of the schedule visits"),
-        ([[0], [2], [1], [3]], "the conditional of site 2 sees site 1, which no earlier step"),
-        ([[0], [1], [3]], "the schedule visits site 2 0 times, not once"),
-        ([[0], [1, 0], [2], [3]], "the schedule visits site 0 2 times, not once"),
-    ],
-)
-def test_a_wrong_schedule(groups, words):
-    report = check_model(Grouped(Binary((4,)), groups, hidden=(32,)))
-    assert words in finding(report, SEQUENTIAL).detail
-    assert LEAK not in broken(report)
-
-
-class RowsAtOnce(OneKernel):
-    """Sees the row above alone, and so may take a row a step."""
-
-    @cached_property
-    def schedule(self):
-        height, width = self.domain.shape[1:]
-        return Schedule(tuple(torch.arange(height * width).view(height, width)))
-
-
-def test_groups_of_sites_that_do_not_see_each_other_are_right():
-    above = PAST[:3]
-    assert broken(check_model(RowsAtOnce(Binary((1, 3, 4)), above))) == set()
-    report = check_model(RowsAtOnce(Binary((1, 3, 4)), PAST))
-    left = tuple((row * 4 + column, row * 4 + column - 1) for row in range(3) for column in range(1, 4))
-    assert finding(report, SEQUENTIAL).pairs == left
 
 
 # Law 4: samples.

@@ -9,7 +9,8 @@ from dataclasses import asdict
 from jsonargparse import ArgumentParser, Namespace
 
 from chainrule.commands.common import add_run, load_run
-from chainrule.laws import check_model
+from chainrule.laws import CHECKS, check_model
+from chainrule.progress import bar
 
 
 def options(parser: ArgumentParser, _argv: Sequence[str]) -> None:
@@ -19,7 +20,8 @@ def options(parser: ArgumentParser, _argv: Sequence[str]) -> None:
 
 
 def run(args: Namespace) -> int:
-    report = check_model(load_run(args), seed=args.seed)
+    with bar("checking", CHECKS, show=not args.json) as shown:
+        report = check_model(load_run(args), seed=args.seed, tick=shown)
     if args.json:
         print(json.dumps({"passed": report.passed, "findings": [asdict(finding) for finding in report.findings]}))
     else:

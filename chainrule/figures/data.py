@@ -154,10 +154,9 @@ def _bars(axes: Axes, conditionals: Conditionals, site: int, true: int, domain: 
     colours = [ACCENT if value == true else PLAIN for value in range(domain.levels)]
     binary = isinstance(domain, Binary)
     plain(axes).bar(range(domain.levels), probabilities, width=0.6 if binary else 0.9, color=colours)
-    # A bar of a small probability cannot be seen, but where the truth lay must be.
-    axes.plot(true, -0.05, "^", color=ACCENT, clip_on=False, transform=axes.get_xaxis_transform(), markersize=7)
+    top = 1.0 if binary else max(probabilities)
+    axes.plot(true, probabilities[true] + 0.08 * top, "v", color=ACCENT, markersize=7)  # a low bar alone is overlooked
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(3))
-    axes.tick_params(axis="x", pad=7, length=0)
     axes.set_xlim(-0.7, domain.levels - 0.3)
-    axes.set_ylim(0, 1 if binary else None)
+    axes.set_ylim(0, 1.16 * top)

@@ -94,14 +94,15 @@ def made_masks_figure(model: MADE, title: str = "") -> Figure:
     widest = max(max(mask.shape) for mask in net.masks)
     if widest > LARGEST:
         raise ChainruleError(f"masks are drawn of layers up to {LARGEST} wide, not {widest}; draw a smaller model")
-    heights = (0.5 + 1.1 * len(net.masks), 3.1)
-    figure = new_figure(sum(heights) + (0.4 if title else 0), title)
-    above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=heights)[:, 0]
     layers = _layers(net)
-    _network(bare(above.subplots()), net, layers)
     matrices = [(mask.long(), name) for mask, name in zip(net.masks, _mask_names(len(net.masks)), strict=True)]
     matrices.append((net.paths, "paths"))
     widths = [matrix.shape[1] for matrix, _ in matrices]
+    square = (WIDTH - 0.7 * len(matrices)) / sum(widths)  # inches, the labels beside each matrix left out
+    heights = (0.5 + 1.1 * len(net.masks), 1.1 + square * max(len(matrix) for matrix, _ in matrices))
+    figure = new_figure(sum(heights) + (0.4 if title else 0), title)
+    above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=heights)[:, 0]
+    _network(bare(above.subplots()), net, layers)
     panels = below.subplots(1, len(matrices), width_ratios=widths, squeeze=False)[0]
     ends = [*pairwise(layers), (layers[0], layers[-1])]
     for axes, (matrix, name), (source, target) in zip(panels, matrices, ends, strict=True):
@@ -245,7 +246,7 @@ def _kernel(axes: Axes, taps: Tensor, name: str) -> None:
 def _colours(axes: Axes, sees: Tensor, name: str) -> None:
     """Which colour [out] sees which [in] at one pixel."""
     names: list[str | int] = list("RGB") if len(sees) == 3 else list(range(len(sees)))
-    _matrix(axes, sees.long(), name, ("colour seen", names), ("by", names))
+    _matrix(axes, sees.long(), name, ("colour seen", names), ("seen by", names))
 
 
 def _context(axes: Axes, name: str, seen: Tensor, model: AutoregressiveModel, site: int) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -84,7 +86,10 @@ class AutoregressiveModel(nn.Module, ABC):
         return Canvas(x, state.step + 1)
 
     def absorb(self, x: Tensor, groups: int) -> Any:
-        """The state after the first `groups` groups took their values in x [n, *shape]; other values are not read."""
+        """The state after the first `groups` groups took their values in x [n, *shape]; other values are not read.
+
+        A model with a `start` and states of its own needs its own `absorb` too.
+        """
         sites = self.schedule.sites_before(groups).to(x.device)
         canvas = self.start(len(x)).x
         canvas.flatten(1)[:, sites] = x.flatten(1)[:, sites].to(canvas)
@@ -108,6 +113,18 @@ class AutoregressiveModel(nn.Module, ABC):
     def arguments(self) -> dict[str, Any]:
         """The constructor's arguments, by name."""
         return {name: getattr(self, name) for name in list(inspect.signature(type(self)).parameters)}
+
+
+@contextmanager
+def evaluating(model: AutoregressiveModel) -> Iterator[None]:
+    """Within the block the model is in evaluation mode (no dropout), and no gradients are recorded."""
+    training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        model.train(training)
 
 
 def sum_dtype(x: Tensor) -> torch.dtype:

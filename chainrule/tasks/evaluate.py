@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from chainrule.data import Split, as_split
-from chainrule.models.base import AutoregressiveModel
+from chainrule.models.base import AutoregressiveModel, evaluating
 from chainrule.walk import Tick
 
-BATCH = 250
+BATCH = 100
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,12 @@ def evaluate(
     return Evaluation(nats.mean().item(), stderr, len(nats), model.domain.sites)
 
 
-@torch.inference_mode()
 def log_prob_all(model: AutoregressiveModel, x: Tensor, batch: int = BATCH, tick: Tick | None = None) -> Tensor:
     """log p(x) in nats of each datum: float64 [n], on the CPU; in batches of bounded memory."""
     parts = [torch.empty(0, dtype=torch.float64)]
-    for rows in torch.split(model.domain.check(x), batch):
-        parts.append(model.log_prob(rows.to(model.device)).double().cpu())
-        if tick:
-            tick(len(rows))
+    with evaluating(model):
+        for rows in torch.split(model.domain.check(x), batch):
+            parts.append(model.log_prob(rows.to(model.device)).double().cpu())
+            if tick:
+                tick(len(rows))
     return torch.cat(parts)
