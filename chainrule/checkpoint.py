@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from chainrule.domain import Domain, domain_from_dict
 from chainrule.errors import ChainruleError
-from chainrule.files import new_directory, replacing
+from chainrule.files import new_directory, replacing, unwritable
 from chainrule.models.base import AutoregressiveModel
 from chainrule.order import Order, raster
 
@@ -44,14 +45,29 @@ def load(path: str | Path) -> AutoregressiveModel:
     """
     folder = Path(path)
     description = read_config(folder).get("model")
+    tensors = read_weights(folder, description)
     model = _construct(description, folder / CONFIG)
-    tensors, metadata = read_tensors(folder / WEIGHTS)
-    if metadata.get("model") != _digest(description):
+    _fill(model, tensors, folder / WEIGHTS)
+    return model.eval()
+
+
+def read_weights(folder: Path, description: Any) -> dict[str, Tensor]:
+    """The weights in that folder, once they are known to belong to the model that is described.
+
+    Raises:
+        ChainruleError: a missing or damaged file, or weights of another model.
+    """
+    path = folder / WEIGHTS
+    if not path.exists():
+        raise ChainruleError(
+            f"{path} is missing; training writes it after its first epoch: go on with it, or restore it"
+        )
+    tensors, metadata = read_tensors(path)
+    if metadata.get("model") != digest(description):
         raise ChainruleError(
             f"{folder / CONFIG} and {WEIGHTS} do not belong together (one was edited or replaced); restore both"
         )
-    _fill(model, tensors, folder / WEIGHTS)
-    return model.eval()
+    return tensors
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -61,10 +77,10 @@ def read_config(folder: Path) -> dict[str, Any]:
         ChainruleError: no such folder or file, not JSON, or a newer format.
     """
     path = folder / CONFIG
-    if not path.is_file():
-        raise ChainruleError(f"{folder} is not a model or run folder: it has no {CONFIG}")
+    if not _is_file(path):
+        raise ChainruleError(f"{folder} is not a model or run folder: it has no {CONFIG}; give the folder of a run")
     config = read_json(path)
-    if not isinstance(config.get("format"), int):
+    if type(config.get("format")) is not int or config["format"] < 1:
         raise ChainruleError(f"{path} is damaged: it names no format; restore it from a copy")
     if config["format"] > FORMAT:
         raise ChainruleError(
@@ -75,28 +91,43 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 def describe(model: AutoregressiveModel) -> dict[str, Any]:
     """The class of the model and the arguments it was made with, as plain JSON values."""
-    arguments = {name: _plain(value, model.domain) for name, value in model.arguments.items()}
-    description = {"class": type(model).__name__, **arguments}
+    name = type(model).__name__
+    if AutoregressiveModel.classes.get(name) is not type(model):
+        raise ChainruleError(f"another class is known by the name {name}, so this one cannot be saved; rename it")
+    try:
+        arguments = model.arguments
+    except (AttributeError, RecursionError) as error:
+        raise ChainruleError(
+            f"{name} cannot be saved: its constructor must name each argument and keep it as an attribute ({error})"
+        ) from None
+    description = {"class": name, **{word: _plain(value, model.domain) for word, value in arguments.items()}}
     try:
         json.dumps(description)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise ChainruleError(
-            f"{type(model).__name__} cannot be saved: an argument of its constructor is not plain ({error})"
+            f"{name} cannot be saved: an argument of its constructor is not plain ({error}); take numbers and words"
         ) from None
     return description
 
 
 def write_weights(model: AutoregressiveModel, path: Path) -> None:
     """Writes the weights, marked with the model that they belong to, in place of what is at `path`."""
-    write_tensors(path, model.state_dict(), {"model": _digest(describe(model))})
+    write_tensors(path, model.state_dict(), {"model": digest(describe(model))})
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """A safetensors file with a checksum of its contents, written whole or not at all."""
+    """A safetensors file with a checksum of its contents, written whole or not at all.
+
+    Raises:
+        ChainruleError: it cannot be written.
+    """
     # Cloned: two names may share one tensor, which the file format does not allow.
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     with replacing(path) as part:
-        save_file(tensors, part, {**metadata, "sha256": _checksum(tensors)})
+        try:
+            save_file(tensors, part, {**metadata, "sha256": _checksum(tensors)})
+        except SafetensorError as error:  # such as a full disk
+            raise unwritable(path, error) from None
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -126,7 +157,7 @@ def write_json(path: Path, contents: Mapping[str, Any]) -> None:
 def read_json(path: Path) -> dict[str, Any]:
     try:
         contents = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise ChainruleError(f"{path} is damaged ({error}); restore it from a copy") from None
     if not isinstance(contents, dict):
         raise ChainruleError(f"{path} is damaged: it does not hold a JSON object; restore it from a copy")
@@ -145,8 +176,9 @@ def _construct(description: Any, path: Path) -> AutoregressiveModel:
         )
     try:
         return kind(**{**arguments, "domain": domain_from_dict(arguments["domain"])})
-    except (TypeError, ChainruleError) as error:
-        raise ChainruleError(f"{path} does not describe a {name}: {error}; restore it from a copy") from None
+    except Exception as error:  # what a constructor makes of arguments that it was not written for
+        reason = " ".join(str(error).split())
+        raise ChainruleError(f"{path} does not describe a {name} ({reason}); restore it from a copy") from None
 
 
 def _fill(model: AutoregressiveModel, tensors: dict[str, Tensor], path: Path) -> None:
@@ -157,8 +189,9 @@ def _fill(model: AutoregressiveModel, tensors: dict[str, Tensor], path: Path) ->
         raise ChainruleError(
             f"{path} does not fit the model: {name} has shape {found.get(name)}, not {wanted.get(name)}"
         )
-    for dtype in {tensor.dtype for tensor in tensors.values() if tensor.is_floating_point()}:
-        model.to(dtype)  # a model in float64, say, comes back as one
+    for name, mine in [*model.named_parameters(), *model.named_buffers()]:
+        if name in tensors:
+            mine.data = mine.data.to(tensors[name].dtype)  # a model in float64, say, comes back as one
     model.load_state_dict(tensors)
 
 
@@ -167,11 +200,21 @@ def _plain(value: Any, domain: Domain) -> Any:
         return value.to_dict()
     if isinstance(value, Order):
         return None if value == raster(domain) else list(value.permutation)  # raster order is what None stands for
-    return list(value) if isinstance(value, tuple) else value
+    if isinstance(value, np.generic):
+        return value.item()
+    return [_plain(each, domain) for each in value] if isinstance(value, tuple | list) else value
 
 
-def _digest(description: Any) -> str:
+def digest(description: Any) -> str:
+    """sha256, in hexadecimal, of plain JSON values."""
     return hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name longer than any file's
+        return False
 
 
 def _checksum(tensors: Mapping[str, Tensor]) -> str:

@@ -17,7 +17,7 @@ COMMANDS = {
     "evaluate": "the likelihood of data under a trained model",
     "sample": "draw new data from a trained model",
     "complete": "fill in the missing part of images, several times each",
-    "check": "prove that a trained model does not see the future: the laws",
+    "check": "check that a trained model does not see the future: the laws",
 }
 
 
@@ -32,7 +32,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     if argv[0] not in COMMANDS:
         return complain(f"there is no command {argv[0]!r}; there are {', '.join(COMMANDS)}")
-    return carry_out(argv[0], argv[1:])
+    try:
+        return carry_out(argv[0], argv[1:])
+    except KeyboardInterrupt:
+        complain("interrupted")
+        return INTERRUPTED
+    except SystemExit as done:  # after --help
+        return int(done.code or 0)
 
 
 def overview() -> str:
@@ -51,20 +57,23 @@ def carry_out(name: str, argv: list[str]) -> int:
     from chainrule.errors import ChainruleError, TrainingStopped
 
     command = import_module(f"chainrule.commands.{name}")
-    parser = ArgumentParser(prog=f"chainrule {name}", description=COMMANDS[name], exit_on_error=False)
+    parser = ArgumentParser(
+        prog=f"chainrule {name}", description=COMMANDS[name], exit_on_error=False, allow_abbrev=False
+    )
     try:
         command.options(parser, argv)
         status = command.run(parser.parse_args(argv))
-    except ArgumentError as error:
+    except (ArgumentError, UnicodeDecodeError) as error:  # the latter from a --config of bytes
         return complain(f"{readable(str(error))}; chainrule {name} --help tells the options")
     except ChainruleError as error:
         return complain(str(error))
     except TrainingStopped as error:
         complain(str(error))
         return INTERRUPTED if error.interrupted else FAILED
-    except KeyboardInterrupt:
-        complain("interrupted")
-        return INTERRUPTED
+    except (MemoryError, RuntimeError) as error:
+        if not is_memory_short(error):
+            raise
+        return complain(f"not enough memory ({error}); ask for less at a time, or for a smaller model")
     return int(status)
 
 
@@ -74,8 +83,41 @@ def complain(message: str) -> int:
     return BAD_INPUT
 
 
+def is_memory_short(error: Exception) -> bool:
+    """Is that what numpy's or torch's error says? Torch has no one class for it."""
+    words = r"can't allocate memory|not enough memory|out of memory"
+    return isinstance(error, MemoryError) or re.search(words, str(error)) is not None
+
+
+KINDS = {"int": "a whole number", "float": "a number", "bool": "true or false", "Sequence": "a list, such as [16,16]"}
+POSITIONALS = {"name": "MODEL", "run": "RUN"}
+
+
 def readable(message: str) -> str:
-    """The parser's message in the words of the command line."""
-    message = re.sub(r"<class '([\w.]*\.)?(\w+)'>", r"\2", message)
-    message = re.sub(r"typing\.", "", message)
-    return re.sub(r'Parser key "([\w.]+)"', lambda key: "--" + key[1].replace("_", "-"), message)
+    """The parser's message in the words of the command line.
+
+    Example:
+        >>> readable("the following arguments are required: run, batch_size")
+        'RUN, --batch-size must be given'
+        >>> readable('Parser key "lr":\\n  Expected a <class \\'float\\'>. Got value: x')
+        "--lr must be a number, not 'x'"
+    """
+    if missing := re.fullmatch(r"the following arguments are required: (.*)", message):
+        return f"{', '.join(map(option, missing[1].split(', ')))} must be given"
+    wrong = re.match(r'Parser key "([\w.]+)":?\s*(.*)', message, re.DOTALL)
+    if wrong is None:
+        return message.removeprefix("argument ")
+    return f"{option(wrong[1])} {readable_kind(wrong[2]) or wrong[2]}"
+
+
+def readable_kind(message: str) -> str:
+    """What an option must be, from what the parser expected of it; nothing if the message is about something else."""
+    found = re.findall(r"Expected a (?:<class '(?:\w+\.)*(\w+)'>|typing\.Literal\[(.*?)\])", message)
+    given = re.search(r"(?:Got|Given) value: (.*)", message, re.DOTALL)
+    kinds = [KINDS.get(kind, "one of " + words.replace("'", "")) for kind, words in found if kind != "NoneType"]
+    return f"must be {' or '.join(kinds)}, not {given[1]!r}" if kinds and given else ""
+
+
+def option(key: str) -> str:
+    """A parser's key as it is given on the command line."""
+    return POSITIONALS.get(key) or f"{'-' if len(key) == 1 else '--'}{key.replace('_', '-')}"

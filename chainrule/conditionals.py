@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from chainrule.errors import ChainruleError
+
 
 class Conditionals:
     """One discrete distribution for each site of each datum.
@@ -46,19 +48,31 @@ class Conditionals:
     def sample(self, generator: torch.Generator | None = None, temperature: float = 1.0) -> Tensor:
         """One draw at each site: int64 [n, *sites]. Below temperature 1, likelier values become likelier still."""
         sites = self.logits.shape if self.binary else self.logits.shape[:-1]
-        noise = torch.rand(
-            sites, generator=generator, dtype=torch.float64, device=generator.device if generator else None
-        )
-        return self.tempered(temperature).icdf(noise.to(self.logits.device))
+        device = generator.device if generator else "cpu"
+        noise = torch.rand(sites, generator=generator, dtype=torch.float64, device=device)
+        return self.tempered(temperature).icdf(noise)
 
     def icdf(self, noise: Tensor) -> Tensor:
-        """The value at which the distribution function passes `noise` (uniform in [0, 1), [n, *sites])."""
-        cumulative = self.table.to(noise.dtype).cumsum(-1)[..., :-1]
-        return (noise.unsqueeze(-1) >= cumulative).sum(-1)
+        """The value at which the distribution function passes `noise` (uniform in [0, 1), float64 [n, *sites]).
+
+        In float64 and on the CPU, whatever the logits are in: in float32 the last of 256 levels would get what the
+        rounding of the others leaves, and no device draws otherwise than another.
+        """
+        logits = self.logits.detach().cpu().double()
+        table = torch.stack([(-logits).sigmoid(), logits.sigmoid()], -1) if self.binary else logits.softmax(-1)
+        cumulative = table.cumsum(-1)
+        return (noise.cpu().unsqueeze(-1) * cumulative[..., -1:] >= cumulative[..., :-1]).sum(-1)
 
     def tempered(self, temperature: float) -> Conditionals:
-        """The distributions p^(1/T), normalised again."""
-        return Conditionals(self.logits / temperature, self.binary)
+        """The distributions p^(1/T), normalised again.
+
+        Raises:
+            ChainruleError: a temperature of 0 or less.
+        """
+        if not temperature > 0:
+            raise ChainruleError(f"the temperature must be above 0, not {temperature}; 1 draws from the model itself")
+        highest = 0.0 if self.binary else self.logits.amax(-1, keepdim=True)  # infinities would have no difference
+        return Conditionals((self.logits - highest) / temperature, self.binary)
 
     def at(self, sites: Tensor) -> Conditionals:
         """The distributions of these sites of the flattened datum: [n, g]."""

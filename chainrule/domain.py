@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -96,6 +96,8 @@ class Domain(ABC):
 
 
 def _checked_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    if not isinstance(shape, Sequence):
+        raise ChainruleError(f"a domain needs a shape such as (1, 28, 28), or (4,) for rows of four, not {shape!r}")
     shape = tuple(int(size) for size in shape)
     if not shape or min(shape) < 1:
         raise ChainruleError(f"a domain needs a shape of sizes of at least 1, such as (1, 28, 28), not {shape}")

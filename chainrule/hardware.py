@@ -23,8 +23,9 @@ def as_device(name: str) -> torch.device:
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         return torch.device(next(kind for kind, there in available.items() if there))
-    kind = name.split(":")[0]
-    if not available.get(kind, False):
+    kind, colon, index = name.partition(":")
+    count = torch.cuda.device_count() if kind == "cuda" else 1
+    if not available.get(kind, False) or (colon and not (index.isdecimal() and int(index) < count)):
         there = ", ".join(kind for kind, there in available.items() if there)
         raise ChainruleError(f"device {name!r} is not available here; available: auto, {there}")
     return torch.device(name)

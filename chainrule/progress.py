@@ -25,7 +25,7 @@ class Bar:
 
     def print(self, text: str) -> None:
         """A line that stays, above the bar; shown where there is no terminal too."""
-        self._progress.console.print(text, highlight=False)
+        self._progress.console.print(text, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -27,8 +29,8 @@ def generator(seed: int, *key: int) -> torch.Generator:
     return torch.Generator().manual_seed(int(words[0] >> np.uint64(1)))
 
 
-def site_noise(seed: int, data: range, sites: int) -> Tensor:
-    """Uniform numbers in [0, 1) keyed by (datum, site): row i belongs to datum `data[i]` alone.
+def site_noise(seed: int, data: Sequence[tuple[int, ...]], sites: int) -> Tensor:
+    """Uniform numbers in [0, 1) keyed by (datum, site): row i belongs to the datum of key `data[i]` alone.
 
     So neither the size of a chunk nor the order in which sites are visited changes what is drawn.
 
@@ -36,11 +38,11 @@ def site_noise(seed: int, data: range, sites: int) -> Tensor:
         float64 [len(data), sites]
 
     Example:
-        >>> whole, part = site_noise(0, range(0, 4), 3), site_noise(0, range(2, 4), 3)
+        >>> whole, part = site_noise(0, [(0,), (1,), (2,)], 3), site_noise(0, [(2,)], 3)
         >>> bool((whole[2:] == part).all())
         True
     """
-    rows = [np.random.default_rng(_sequence(seed, datum)).random(sites) for datum in data]
+    rows = [np.random.default_rng(_sequence(seed, *datum)).random(sites) for datum in data]
     return torch.from_numpy(np.stack(rows)) if rows else torch.empty(0, sites, dtype=torch.float64)
 
 

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from chainrule.conditionals import Conditionals
-from chainrule.errors import ChainruleError
 from chainrule.models.base import AutoregressiveModel, evaluating
 from chainrule.seeding import site_noise
 
@@ -57,7 +56,7 @@ def drawing(noise: Tensor, temperature: float) -> Choose:
     """Chooses each value by inverting its distribution function at `noise` [n, D]."""
 
     def choose(sites: Tensor, conditionals: Conditionals) -> Tensor:
-        return conditionals.tempered(temperature).icdf(noise[:, sites].to(conditionals.logits.device))
+        return conditionals.tempered(temperature).icdf(noise[:, sites])
 
     return choose
 
@@ -80,11 +79,13 @@ def walk_all(
     temperature: float = 1.0,
     chunk: int = CHUNK,
     tick: Tick | None = None,
+    draws: int = 1,
 ) -> Tensor:
     """`given` with every site outside the evidence drawn, in chunks of bounded memory: int64 [n, *shape], on the CPU.
 
-    Datum i depends on the seed and on i alone, whatever the chunk and the schedule are. Evidence must be a prefix of
-    the order (not checked here), or the draws would ignore what comes later.
+    Row i is draw i % draws of datum i // draws. It depends on the seed and these two alone, whatever the chunk, the
+    schedule and the number of draws are. Evidence must be a prefix of the order (not checked here), or the draws would
+    ignore what comes later.
 
     Args:
         given: [n, *shape].
@@ -93,12 +94,11 @@ def walk_all(
     Raises:
         ChainruleError: a temperature of 0 or less.
     """
-    if not temperature > 0:
-        raise ChainruleError(f"the temperature must be above 0, not {temperature}; 1 draws from the model itself")
     parts = [torch.empty(0, *model.domain.shape, dtype=torch.int64)]
     for first in range(0, len(given), chunk):
         x, known = given[first : first + chunk], evidence[first : first + chunk].flatten(1)
-        noise = site_noise(seed, range(first, first + len(x)), model.domain.sites)
+        keys = [divmod(row, draws) for row in range(first, first + len(x))]
+        noise = site_noise(seed, keys, model.domain.sites)
         choose = keeping(x.flatten(1), known, drawing(noise, temperature))
         parts.append(walk(model, len(x), choose, x, model.schedule.given(known)).cpu())
         if tick:

@@ -23,15 +23,19 @@ from chainrule.tasks.sample import sample
 # Seeding.
 
 
+def keys(*span):
+    return [(datum,) for datum in range(*span)]
+
+
 def test_noise_of_a_datum_does_not_depend_on_its_chunk():
-    whole = site_noise(3, range(10), 4)
-    parts = torch.cat([site_noise(3, range(first, first + 2), 4) for first in range(0, 10, 2)])
+    whole = site_noise(3, keys(10), 4)
+    parts = torch.cat([site_noise(3, keys(first, first + 2), 4) for first in range(0, 10, 2)])
     assert torch.equal(whole, parts)
-    assert torch.equal(site_noise(3, range(7, 8), 4)[0], whole[7])
+    assert torch.equal(site_noise(3, keys(7, 8), 4)[0], whole[7])
 
 
 def test_noise_is_uniform_and_its_own_for_each_seed_and_datum():
-    noise = torch.cat([site_noise(seed, range(50), 40) for seed in range(5)])
+    noise = torch.cat([site_noise(seed, keys(50), 40) for seed in range(5)])
     assert noise.dtype == torch.float64
     assert 0 <= noise.min() < noise.max() < 1
     assert len(noise.unique()) == noise.numel()
@@ -41,7 +45,7 @@ def test_noise_is_uniform_and_its_own_for_each_seed_and_datum():
 
 
 def test_no_data_have_no_noise():
-    assert site_noise(0, range(0), 3).shape == (0, 3)
+    assert site_noise(0, keys(0), 3).shape == (0, 3)
 
 
 SEEDS = (0, 1, 5, -1, -5, 2**32, 2**32 + 5, 2**62)

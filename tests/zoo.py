@@ -58,7 +58,7 @@ ZOO: dict[str, Callable[[], AutoregressiveModel]] = {
     "pixelcnn 2x2, colour": partial(PixelCNN, colour, blocks=2, features=6),
     "pixelcnn 1x3, colour, 3 levels": partial(PixelCNN, Levels((3, 1, 3), 3), blocks=1, features=6),
     "pixelcnn 2x2, colour, uneven groups": partial(PixelCNN, colour, blocks=1, features=5, position_bias=True),
-    "pixelcnn 2x2, colour, 1 feature": partial(PixelCNN, colour, blocks=1, features=1),
+    "pixelcnn 2x2, colour, 3 features": partial(PixelCNN, colour, blocks=1, features=3),
     "pixelcnn 2x3, 2 channels": partial(PixelCNN, Binary((2, 2, 3)), blocks=1, features=4),
     "pixelcnn 4x3, colour, 256 levels": partial(PixelCNN, Levels((3, 4, 3), 256), blocks=1, features=6),
 }

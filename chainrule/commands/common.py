@@ -14,7 +14,7 @@ from docstring_parser import parse
 from jsonargparse import ArgumentParser, Namespace
 from torch import Tensor
 
-from chainrule.checkpoint import load, read_config
+from chainrule.checkpoint import CONFIG, load, read_config, read_tensors
 from chainrule.data import Data, Preprocessing, Split, load_data
 from chainrule.domain import Domain
 from chainrule.errors import ChainruleError
@@ -22,8 +22,10 @@ from chainrule.figures import grid, save_image
 from chainrule.files import refuse_existing, replacing
 from chainrule.hardware import as_device, keep_freed_memory
 from chainrule.models import AutoregressiveModel
+from chainrule.training import SEEN
 
 SPLITS = ("train", "valid", "test")
+MOST = 10**9
 
 
 def add_keywords(
@@ -71,16 +73,60 @@ def load_run(args: Namespace) -> AutoregressiveModel:
 
 def load_split(args: Namespace, model: AutoregressiveModel) -> Split:
     """The split asked for, prepared as the run recorded, with a warning where the model was trained on it."""
-    recorded = read_config(Path(args.run)).get("data") or {}
-    recipe = Preprocessing.from_dict(recorded.get("preprocessing") or {})
-    split = pick(load_data(args.data, **recipe.to_dict(), domain=model.domain), args.split)
-    for name, meaning in {
-        "train": "is the data that the model was trained on",
-        "valid": "chose the epoch of this model",
-    }.items():
-        if (recorded.get("digests") or {}).get(name) == split.digest:
-            warn(f"the {args.split} split of {args.data} {meaning}: its likelihood says nothing of new data")
+    recipe, digests = recorded_data(Path(args.run))
+    data = prepared(args.data, recipe or Preprocessing(), model.domain)
+    for note in data.notes:
+        print(f"{data.source}: {note}", file=sys.stderr)
+    if recipe is None and data.parted:
+        raise ChainruleError(
+            f"{args.run} was trained on arrays, so how {args.data} is to be split is not known, and a split of its own "
+            "would mix training data into the test; give a file with arrays train, valid and test"
+        )
+    split = pick(data, args.split)
+    for name, meaning in {"train": "trained on", "valid": "chosen by"}.items():
+        known = len(split) if digests.get(name) == split.digest else count_seen(Path(args.run), name, split)
+        if known:
+            warn(
+                f"{known} of {len(split)} data in the {args.split} split of {args.data} are among those that the model "
+                f"was {meaning}: results on them say nothing of new data"
+            )
     return split
+
+
+def count_seen(run: Path, name: str, split: Split) -> int:
+    """How many data of the split the run looked at, in its own split of that name."""
+    if not (run / SEEN).exists():
+        return 0
+    seen = read_tensors(run / SEEN)[0].get(name, torch.empty(0, dtype=torch.int64))
+    return int(torch.isin(split.fingerprints(), seen).sum())
+
+
+def recorded_data(run: Path) -> tuple[Preprocessing | None, dict[str, str]]:
+    """How a run prepared its data, if that is known, and the digests of its splits.
+
+    Raises:
+        ChainruleError: the record is damaged.
+    """
+    recorded = read_config(run).get("data") or {}
+    try:
+        words = recorded.get("preprocessing")
+        return None if words is None else Preprocessing.from_dict(words), dict(recorded.get("digests") or {})
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ChainruleError(f"{run / CONFIG} is damaged: its record of the data is none ({error})") from None
+
+
+def prepared(source: str, recipe: Preprocessing, domain: Domain) -> Data:
+    """The data after the recipe; data that are binary already need no binarization."""
+    try:
+        return load_data(source, **recipe.to_dict(), domain=domain)
+    except ChainruleError:
+        if recipe.binarize is None:
+            raise
+        try:
+            return load_data(source, seed=recipe.seed, domain=domain)
+        except ChainruleError:
+            pass
+        raise
 
 
 def pick(data: Data, name: str) -> Split:
@@ -101,13 +147,23 @@ def warn(message: str) -> None:
     print(f"chainrule: warning: {message}", file=sys.stderr)
 
 
-def check_out(out: Path, domain: Domain) -> None:
+def check_count(option: str, count: int) -> None:
+    """Raises ChainruleError unless it is the number of something."""
+    if not 1 <= count <= MOST:
+        raise ChainruleError(f"{option} must be from 1 to {MOST}, not {count}")
+
+
+def check_out(out: Path, domain: Domain, endings: tuple[str, ...]) -> None:
     """Raises ChainruleError, before any work, for a file that exists or that these data cannot be written as."""
     refuse_existing(out)
-    if out.suffix not in (".png", ".npy", ".npz"):
-        raise ChainruleError(f"{out}: the ending says what is written, and must be .png, .npy or .npz")
-    if out.suffix == ".png" and not domain.is_image:
-        raise ChainruleError(f"{out}: data of shape {domain.shape} are no images; write .npy or .npz")
+    if out.is_dir():
+        raise ChainruleError(f"{out} is a folder; give the name of a file in it")
+    if out.suffix not in endings:
+        raise ChainruleError(f"{out}: the ending says what is written, and must be {' or '.join(endings)}")
+    if out.suffix == ".png" and not (domain.is_image and domain.shape[0] in (1, 3)):
+        raise ChainruleError(
+            f"{out}: data of shape {list(domain.shape)} are no images of 1 or 3 channels; write {endings[-1]}"
+        )
 
 
 def write_data(out: Path, x: Tensor, domain: Domain) -> None:
@@ -123,5 +179,6 @@ def write_data(out: Path, x: Tensor, domain: Domain) -> None:
 
 def write_arrays(out: Path, **arrays: Tensor) -> None:
     """Named arrays of bytes (every level fits) in an .npz file."""
+    contents: dict[str, Any] = {name: x.to(torch.uint8).numpy() for name, x in arrays.items()}
     with replacing(out) as part, part.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **{name: x.to(torch.uint8).numpy() for name, x in arrays.items()})
+        np.savez_compressed(file, **contents)

@@ -9,11 +9,21 @@ import torch
 from jsonargparse import ArgumentParser, Namespace
 from torch import Tensor
 
-from chainrule.commands.common import add_draw, add_run, add_split, check_out, load_run, load_split, write_arrays
+from chainrule.commands.common import (
+    add_draw,
+    add_run,
+    add_split,
+    check_count,
+    check_out,
+    load_run,
+    load_split,
+    write_arrays,
+)
 from chainrule.domain import Domain
 from chainrule.errors import ChainruleError
+from chainrule.models import AutoregressiveModel
 from chainrule.progress import bar
-from chainrule.tasks.complete import check_evidence, complete
+from chainrule.tasks.complete import complete
 
 KEEP = ("top", "bottom", "left", "right")
 
@@ -23,18 +33,19 @@ def options(parser: ArgumentParser, _argv: Sequence[str]) -> None:
     add_split(parser)
     parser.add_argument("--keep", choices=KEEP, default="top", help="the half of each image that is given")
     parser.add_argument("-n", type=int, default=5, help="completions of each image")
-    parser.add_argument("--images", type=int, default=8, help="how many images, from the first on")
+    parser.add_argument("--images", type=int, default=8, help="how many images, spread evenly over the split")
     parser.add_argument("--out", type=str, required=True, help="a new file: .png for a picture, .npz for the values")
     add_draw(parser)
 
 
 def run(args: Namespace) -> int:
     out = Path(args.out)
+    check_count("-n", args.n)
+    check_count("--images", args.images)
     model = load_run(args)
-    check_out(out, model.domain)
-    x = load_split(args, model).values()[: args.images]
-    evidence = kept_half(model.domain, args.keep)
-    check_evidence(model, x, evidence)
+    check_out(out, model.domain, (".png", ".npz"))
+    evidence = given_half(model, args.keep)
+    x = spread(load_split(args, model).values(), args.images)
     with bar("completing", len(x) * args.n) as shown:
         draws = complete(model, x, evidence, args.n, seed=args.seed, temperature=args.temperature, tick=shown)
     write_completions(out, x, evidence, draws, model.domain)
@@ -42,10 +53,30 @@ def run(args: Namespace) -> int:
     return 0
 
 
+def spread(x: Tensor, n: int) -> Tensor:
+    """n of the data, evenly spread from the first to the last: data are often sorted by what they show."""
+    return x[torch.linspace(0, len(x) - 1, min(n, len(x))).long()]
+
+
+def given_half(model: AutoregressiveModel, side: str) -> Tensor:
+    """`kept_half` of the model's domain.
+
+    Raises:
+        ChainruleError: the data are no images, or the half is not what the model's order begins with.
+    """
+    prefixes = [each for each in KEEP if model.order.is_prefix(kept_half(model.domain, each).flatten())]
+    if side not in prefixes:
+        raise ChainruleError(
+            f"--keep {side} is not what the model's order begins with, and what is drawn would ignore it; "
+            f"this order takes {', '.join(prefixes) or 'no half'}"
+        )
+    return kept_half(model.domain, side)
+
+
 def kept_half(domain: Domain, side: str) -> Tensor:
     """bool [C, H, W]: True in that half of the image; of an odd number of lines, the middle one is not in it."""
     if not domain.is_image:
-        raise ChainruleError(f"--keep {side} is for images (C, H, W), and the model's data have shape {domain.shape}")
+        raise ChainruleError(f"complete is for images (C, H, W), and the model's data have shape {list(domain.shape)}")
     _, height, width = domain.shape
     rows, columns = torch.arange(height)[:, None], torch.arange(width)[None, :]
     half = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 
@@ -25,7 +26,10 @@ def run(args: Namespace) -> int:
     with bar("evaluating", len(split), show=not args.json) as shown:
         result = evaluate(model, split, tick=shown)
     if args.json:
-        print(json.dumps({**asdict(result), "bits_per_dim": result.bits_per_dim, "split": args.split}))
+        numbers = {**asdict(result), "bits_per_dim": result.bits_per_dim}
+        # JSON has no nan, which is the standard error of a single datum.
+        plain = {name: value if math.isfinite(value) else None for name, value in numbers.items()}
+        print(json.dumps({**plain, "split": args.split}))
     else:
         print(f"{args.split} NLL: {result}")
     return 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
-from chainrule.commands.common import add_draw, add_run, check_out, load_run, write_data
+from chainrule.commands.common import add_draw, add_run, check_count, check_out, load_run, write_data
 from chainrule.progress import bar
 from chainrule.tasks.sample import sample
 
@@ -23,8 +23,9 @@ def options(parser: ArgumentParser, _argv: Sequence[str]) -> None:
 
 def run(args: Namespace) -> int:
     out = Path(args.out)
+    check_count("-n", args.n)
     model = load_run(args)
-    check_out(out, model.domain)
+    check_out(out, model.domain, (".png", ".npy", ".npz"))
     with bar("sampling", args.n) as shown:
         x = sample(model, args.n, seed=args.seed, temperature=args.temperature, tick=shown)
     write_data(out, x, model.domain)

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
+from itertools import pairwise
+from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
 from chainrule.commands.common import add_keywords
 from chainrule.data import load_data
+from chainrule.domain import Domain
 from chainrule.errors import ChainruleError
-from chainrule.models import BY_NAME
-from chainrule.training import Settings, fit
+from chainrule.files import refuse_existing
+from chainrule.models import BY_NAME, AutoregressiveModel
+from chainrule.training import Settings, fit, is_first
 
 
 def options(parser: ArgumentParser, argv: Sequence[str]) -> None:
-    models = ", ".join(BY_NAME)
+    chosen, models = model_named(argv), ", ".join(BY_NAME)
     parser.add_argument(
-        "name", metavar="MODEL", choices=tuple(BY_NAME), help=f"{models}; after it, --help tells its options too"
+        "name",
+        metavar="MODEL",
+        choices=(chosen,) if chosen else tuple(BY_NAME),  # a --config may not name another
+        help=f"{models}; after it, --help tells its options too",
     )
     parser.add_argument("--config", action="config", help="a YAML file with any of these options")
     parser.add_argument(
@@ -29,23 +36,53 @@ def options(parser: ArgumentParser, argv: Sequence[str]) -> None:
     parser.add_argument(
         "--data-seed", type=int, default=0, help="of the split, where the data has none, and of a binarization"
     )
-    add_keywords(parser, Settings)
-    chosen = next((word for word in argv if word in BY_NAME), None)
+    add_keywords(parser, Settings, skip=("seed",))
+    parser.add_argument("--seed", type=int, default=0, help="of the model's weights and of the order of the data")
     if chosen is not None:
         add_keywords(parser, BY_NAME[chosen], prefix="model.", skip=("seed", "order"))
 
 
+def model_named(argv: Sequence[str]) -> str | None:
+    """The MODEL among the words of the command line; `--out made` names none."""
+    for before, word in pairwise(["", *argv]):
+        if word in BY_NAME and (before in ("--resume", "--help") or not before.startswith("--")):
+            return word
+    return None
+
+
 def run(args: Namespace) -> int:
+    settings = Settings(**{field.name: args[field.name] for field in fields(Settings)})
+    if not args.resume:
+        refuse_existing(Path(args.out))
     data = load_data(args.data, binarize=args.binarize, levels=args.levels, seed=args.data_seed)
     if data.train is None:
         raise ChainruleError(f"{data.source} has no training split; give one named train")
-    for note in data.notes:
-        print(f"{data.source}: {note}")
-    model = BY_NAME[args.name](data.domain, seed=args.seed, **dict(args.get("model") or {}))
+    model = build(args, data.domain)
     parameters = sum(each.numel() for each in model.parameters())
-    print(f"{type(model).__name__}, {parameters} parameters, on {len(data.train)} data")
-    settings = {field.name: args[field.name] for field in fields(Settings)}
-    history = fit(model, data, out=args.out, resume=args.resume, **settings)
-    best = history.best_row
-    print(f"kept epoch {best.epoch}{f' ({history.stopped})' if history.stopped else ''}: {args.out}")
+    say(*(f"{data.source}: {note}" for note in data.notes))
+    say(f"{type(model).__name__}, {parameters} parameters, on {len(data.train)} data")
+    history = fit(model, data, out=args.out, resume=args.resume, **asdict(settings))
+    say(f"kept epoch {history.best}{f' ({history.stopped})' if history.stopped else ''}: {args.out}")
     return 0
+
+
+def build(args: Namespace, domain: Domain) -> AutoregressiveModel:
+    """The model that was asked for.
+
+    Raises:
+        ChainruleError: arguments that its class does not take.
+    """
+    given = args.get("model")
+    if given is not None and not isinstance(given, Namespace):
+        raise ChainruleError(f"model in the --config must hold the model's own options, and is {given!r}")
+    try:
+        return BY_NAME[args.name](domain, seed=args.seed, **(vars(given) if given else {}))
+    except (TypeError, OverflowError) as error:
+        reason = str(error).split("\n")[0]
+        raise ChainruleError(f"{args.name} does not take these options ({reason})") from None
+
+
+def say(*lines: str) -> None:
+    """Prints lines, once where several processes train together."""
+    if is_first():
+        print(*lines, sep="\n", flush=True)

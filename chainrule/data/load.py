@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -60,10 +61,11 @@ def load_data(
     found, about = infer_domain(gray, raw.full_scale, recipe, source)
     gray, parted = with_splits(gray, raw.held_out, seed, source)
     splits = {name: apply_recipe(recipe, name, tensor, raw.full_scale) for name, tensor in gray.items()}
+    splits = {name: replace(split, recipe=recipe) for name, split in splits.items()}
     if domain is not None:
         check_domain(domain, splits, source)
-    notes = [*raw.notes, *notes, *([about] if domain is None else []), parted]
-    return Data(domain or found, recipe, str(source), **splits, notes=tuple(notes))
+    notes = [*raw.notes, *notes, *([about] if domain is None or recipe.converts else []), parted]
+    return Data(domain or found, recipe, str(source), **splits, notes=tuple(notes), parted=WHOLE in raw.arrays)
 
 
 def read(source: str | Path) -> Raw:

@@ -7,14 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import torch
 from torch import Tensor
 
 from chainrule.data.preprocessing import Preprocessing
 from chainrule.domain import Domain
+from chainrule.seeding import generator
 
 TRAIN, VALID, TEST = "train", "valid", "test"
 SPLITS = (TRAIN, VALID, TEST)
 ALIASES = {"train": TRAIN, "valid": VALID, "validation": VALID, "val": VALID, "test": TEST}
+FINGERPRINT = 20150212  # the seed of the factors: any number, but always the same
 WHOLE = "data"  # stands for a split's name in a set that has no splits yet
 
 
@@ -25,10 +28,12 @@ class Split:
     Attributes:
         stored: uint8 [n, *shape]: the values, or the gray values from which each epoch's are drawn.
         draw: makes the values of an epoch from `stored` (dynamic binarization); None where the values never change.
+        recipe: how `load_data` prepared the values; None for arrays that came as they are.
     """
 
     stored: Tensor = field(repr=False)
     draw: Callable[[Tensor, int | None], Tensor] | None = field(default=None, repr=False)
+    recipe: Preprocessing | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.stored)
@@ -56,6 +61,13 @@ class Split:
         content.update(self.stored.numpy().data)
         return content.hexdigest()
 
+    def fingerprints(self) -> Tensor:
+        """A number for each datum, int64 [n]: equal data have equal ones, and others hardly ever."""
+        rows = self.stored.flatten(1)
+        factors = torch.randint(-(2**62), 2**62, (rows.shape[1],), generator=generator(FINGERPRINT))
+        parts = [(some.long() + 1).mul(factors).sum(1) for some in torch.split(rows, 4096)]
+        return torch.cat([torch.empty(0, dtype=torch.int64), *parts])
+
 
 def place(source: object, split: str) -> str:
     """Where in a source, for messages."""
@@ -72,6 +84,7 @@ class Data:
         source: where the data came from.
         train, valid, test: the splits; None where the source has no such split.
         notes: what was inferred or decided on the way, in words.
+        parted: the source has no splits; they were drawn with the seed.
     """
 
     domain: Domain
@@ -81,3 +94,4 @@ class Data:
     valid: Split | None = None
     test: Split | None = None
     notes: tuple[str, ...] = ()
+    parted: bool = False

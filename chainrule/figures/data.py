@@ -144,7 +144,7 @@ def _where(site: int, domain: Domain) -> str:
 
 def _nats(axes: Axes, nats: Tensor) -> None:
     """A map [H, W] of what each pixel adds to the NLL."""
-    shown = bare(axes, f"nats by pixel (sum {nats.sum():.1f})").imshow(nats, cmap="magma_r", vmin=0)
+    shown = bare(axes, f"nats by pixel (sum {nats.sum():.1f})").imshow(nats.numpy(), cmap="magma_r", vmin=0)
     axes.figure.colorbar(shown, ax=axes, shrink=0.85).ax.tick_params(labelsize=SMALL)
 
 

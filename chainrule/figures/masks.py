@@ -223,7 +223,7 @@ def _connect(axes: Axes, mask: Tensor, below: Sequence[Place], above: Sequence[P
 def _matrix(axes: Axes, matrix: Tensor, name: str, source: Layer, target: Layer) -> None:
     """A matrix [target, source] as squares; where it counts further than 1, with its numbers."""
     plain(axes, name, x=source[0], y=target[0]).set_anchor("N")
-    axes.imshow((matrix > 0) * 2, cmap=MASK_COLOURS, vmin=0, vmax=2)
+    axes.imshow((matrix > 0).numpy() * 2, cmap=MASK_COLOURS, vmin=0, vmax=2)
     _lines_between(axes, matrix.shape)
     axes.set_xticks(range(matrix.shape[1]), list(map(str, source[1])), fontsize=SMALL - 1)
     axes.set_yticks(range(matrix.shape[0]), list(map(str, target[1])), fontsize=SMALL - 1)
@@ -237,7 +237,7 @@ def _kernel(axes: Axes, taps: Tensor, name: str) -> None:
     """The taps of a kernel [C, C, k, k]: open, open to some colours, or closed; the centre framed."""
     state = taps.flatten(0, 1).any(0).int() + taps.flatten(0, 1).all(0).int()
     size = len(state)
-    bare(axes, name).imshow(state, cmap=MASK_COLOURS, vmin=0, vmax=2)
+    bare(axes, name).imshow(state.numpy(), cmap=MASK_COLOURS, vmin=0, vmax=2)
     _lines_between(axes, state.shape)
     corner = (size // 2 - 0.5, size // 2 - 0.5)
     axes.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=ACCENT, linewidth=3, zorder=3))
@@ -253,7 +253,7 @@ def _context(axes: Axes, name: str, seen: Tensor, model: AutoregressiveModel, si
     """One model's panel of the figure of contexts."""
     _, height, width = model.domain.shape
     before = (model.order.rank < model.order.rank[site]).view(model.domain.shape).any(0)
-    bare(axes, name).imshow(before.int() + (seen & before).int(), cmap=MASK_COLOURS, vmin=0, vmax=2)
+    bare(axes, name).imshow((before.int() + (seen & before).int()).numpy(), cmap=MASK_COLOURS, vmin=0, vmax=2)
     _lines_between(axes, (height, width))
     row, column = divmod(site % (height * width), width)
     axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=ACCENT))

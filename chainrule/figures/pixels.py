@@ -137,7 +137,7 @@ def starts(count: int, size: int, wide: Sequence[int] = ()) -> list[int]:
 
     Example:
         >>> starts(3, size=8, wide=(2,))
-        [2, 12, 32]
+        [2, 12, 34]
     """
     return [GAP + i * (size + GAP) + WIDE_GAP * sum(each <= i for each in wide) for i in range(count)]
 

@@ -49,7 +49,7 @@ def dependence(model: AutoregressiveModel, seed: int = 0, batch: int = BATCH) ->
         >>> dependence(MADE(Binary((3,)), order=(2, 1, 0))).ever.int().tolist()
         [[0, 1, 1], [0, 0, 1], [0, 0, 0]]
     """
-    draws = min(8, 1 + 64 // model.domain.sites)
+    draws = min(8, 4 + 64 // model.domain.sites)
     batch = max(1, min(batch, NUMBERS // (model.domain.sites * model.domain.levels)))
     looks = [look(as_it_is(model), seed, batch)]
     looks += [look(moved(model, seed + draw), seed + draw, batch) for draw in range(draws)]
@@ -74,12 +74,21 @@ def seen_by_change(model: AutoregressiveModel, x: Tensor, seed: int) -> Tensor:
     before = model.conditionals(x).log_table
     seen = torch.zeros(sites, sites, dtype=torch.bool)
     for some in torch.split(torch.arange(sites), len(x)):
-        rows, changed = torch.arange(len(some)), x.clone()
-        changed.flatten(1)[rows, some] = (x.flatten(1)[rows, some] + step[some]) % levels
-        after = model.conditionals(changed).log_table
-        same = (after == before) | (after.isnan() & before.isnan())
-        seen[:, some] = ~same.reshape(len(x), sites, levels)[rows].all(-1).T.cpu()
+        rows = torch.arange(len(some))
+        now = x.flatten(1)[rows, some]
+        for value in other_values((now + step[some]) % levels, levels):
+            changed = x.clone()
+            changed.flatten(1)[rows, some] = value
+            after = model.conditionals(changed).log_table
+            same = (after == before) | (after.isnan() & before.isnan())
+            seen[:, some] |= ~same.reshape(len(x), sites, levels)[rows].all(-1).T.cpu()
     return seen
+
+
+def other_values(drawn: Tensor, levels: int) -> list[Tensor]:
+    """The values that sites are changed to: those drawn, and the ends of the scale, which models may treat apart."""
+    ends = [torch.zeros_like(drawn), torch.full_like(drawn, levels - 1)]
+    return [drawn, *ends] if levels > 2 else [drawn]
 
 
 @torch.enable_grad()
@@ -88,7 +97,8 @@ def seen_by_gradient(model: AutoregressiveModel, x: Tensor, seed: int) -> Tensor
 
     None where no gradient reaches the input: the model looks values up, say. A gradient of NaN says nothing.
     """
-    x = x.to(dtype_of(model)).requires_grad_()
+    # Each site is asked about at another datum than by changes, so that the two can find different things.
+    x = x.roll(1, 0).to(dtype_of(model)).requires_grad_()
     try:
         logits = model.conditionals(x).logits
     except (RuntimeError, TypeError, IndexError):  # takes whole numbers alone

@@ -44,7 +44,9 @@ class AutoregressiveModel(nn.Module, ABC):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        AutoregressiveModel.classes[cls.__name__] = cls
+        known = AutoregressiveModel.classes.get(cls.__name__)
+        if known is None or not known.__module__.startswith("chainrule."):  # the library's own keep their names
+            AutoregressiveModel.classes[cls.__name__] = cls
 
     @abstractmethod
     def conditionals(self, x: Tensor) -> Conditionals:
@@ -117,14 +119,18 @@ class AutoregressiveModel(nn.Module, ABC):
 
 @contextmanager
 def evaluating(model: AutoregressiveModel) -> Iterator[None]:
-    """Within the block the model is in evaluation mode (no dropout), and no gradients are recorded."""
-    training = model.training
+    """Within the block the model is in evaluation mode (no dropout), and no gradients are recorded.
+
+    Not `inference_mode`: what a model computes once and keeps would be of no use in training ever after.
+    """
+    modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
-        with torch.inference_mode():
+        with torch.no_grad():
             yield
     finally:
-        model.train(training)
+        for module, training in modes.items():
+            module.training = training
 
 
 def sum_dtype(x: Tensor) -> torch.dtype:

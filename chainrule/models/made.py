@@ -51,6 +51,8 @@ class MADE(AutoregressiveModel):
         seed: Seed = 0,
     ) -> None:
         super().__init__()
+        if isinstance(hidden, int):
+            raise ChainruleError(f"hidden names the width of each layer, such as ({hidden},); it is {hidden}")
         self.domain, self.hidden, self.direct = domain, tuple(hidden), direct
         self.order, self.seed = as_order(order, domain), as_seed(seed)
         if any(width < 1 for width in self.hidden):

@@ -19,6 +19,9 @@ from chainrule.models.base import AutoregressiveModel
 from chainrule.order import raster
 from chainrule.seeding import Seed, as_seed, generator
 
+MOST_BLOCKS = 1000
+"""No PixelCNN is so deep: a damaged description that asks for more must not fill the memory."""
+
 
 class PixelCNN(AutoregressiveModel):
     """Table 1 of the paper, left column: 7×7 mask A; residual blocks; twice ReLU and 1×1 mask B; sigmoid or softmax.
@@ -51,9 +54,15 @@ class PixelCNN(AutoregressiveModel):
             raise ChainruleError(
                 f"PixelCNN takes images (C, H, W), not data of shape {domain.shape}; MADE takes any shape"
             )
-        if blocks < 0 or features < 1:
-            raise ChainruleError(f"PixelCNN needs blocks >= 0 and features >= 1, not {blocks} and {features}")
+        if not 0 <= blocks <= MOST_BLOCKS or features < 1:
+            raise ChainruleError(
+                f"PixelCNN needs 0 to {MOST_BLOCKS} blocks and at least 1 feature, not {blocks} and {features}"
+            )
         colours, height, width = domain.shape
+        if features < colours:
+            raise ChainruleError(
+                f"PixelCNN needs a feature for each of the {colours} colours, and features is {features}"
+            )
         rng = generator(self.seed)
         wide = colour_groups(2 * features, colours)
         self.first = MaskedConv2d(torch.arange(colours), wide, 7, "A", rng)

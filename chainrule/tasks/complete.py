@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,8 +14,8 @@ from chainrule.walk import CHUNK, Tick, walk_all
 
 def complete(
     model: AutoregressiveModel,
-    x: Tensor,
-    evidence: Tensor,
+    x: Tensor | np.ndarray,
+    evidence: Tensor | np.ndarray,
     n: int = 1,
     seed: Seed = 0,
     temperature: float = 1.0,
@@ -24,7 +25,7 @@ def complete(
     """`n` completions of each datum: int64 [len(x), n, *shape], on the CPU.
 
     Exact: the evidence must be the first sites of the model's order, and then drawing the others in turn draws from
-    p(missing | given). Values of x outside the evidence are not read.
+    p(missing | given). Values of x outside the evidence are not read. More draws leave the first ones as they are.
 
     Args:
         x: [m, *shape].
@@ -44,11 +45,11 @@ def complete(
     """
     if n < 1:
         raise ChainruleError(f"the number of completions must be at least 1, not {n}")
+    x, evidence = torch.as_tensor(x), torch.as_tensor(evidence)
     evidence = check_evidence(model, x, evidence)
     given = model.domain.check(torch.where(evidence, x, torch.zeros_like(x)))
-    draws = walk_all(
-        model, given.repeat_interleave(n, 0), evidence.repeat_interleave(n, 0), as_seed(seed), temperature, chunk, tick
-    )
+    rows, known = given.repeat_interleave(n, 0), evidence.repeat_interleave(n, 0)
+    draws = walk_all(model, rows, known, as_seed(seed), temperature, chunk, tick, draws=n)
     return draws.view(len(x), n, *model.domain.shape)
 
 

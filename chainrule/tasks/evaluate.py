@@ -65,7 +65,7 @@ def log_prob_all(model: AutoregressiveModel, x: Tensor, batch: int = BATCH, tick
     parts = [torch.empty(0, dtype=torch.float64)]
     with evaluating(model):
         for rows in torch.split(model.domain.check(x), batch):
-            parts.append(model.log_prob(rows.to(model.device)).double().cpu())
+            parts.append(model.log_prob(rows.to(model.device)).cpu().double())
             if tick:
                 tick(len(rows))
     return torch.cat(parts)

@@ -6,25 +6,34 @@ import math
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from chainrule.training.history import History, Row
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
 
 
 class Board:
     """Writes each epoch's numbers to the run's `tensorboard` folder, where TensorBoard is installed."""
 
     def __init__(self, path: Path, history: History) -> None:
-        self._writer = None
-        if find_spec("tensorboard"):
-            from torch.utils.tensorboard import SummaryWriter
-
-            # A resumed run writes again what a crash left behind the last saved epoch.
-            self._writer = SummaryWriter(path / "tensorboard", purge_step=len(history.rows) + 1)
+        self._path, self._first = path / "tensorboard", len(history.rows) + 1
+        self._writer: SummaryWriter | None = None
 
     def add(self, row: Row) -> None:
         if self._writer is None:
-            return
+            if not find_spec("tensorboard"):
+                return
+            from torch.utils.tensorboard import SummaryWriter
+
+            # A resumed run writes again what a crash left behind the last saved epoch.
+            self._writer = SummaryWriter(self._path, purge_step=self._first)
         for name, value in asdict(row).items():
             if name != "epoch" and not math.isnan(value):
                 self._writer.add_scalar(name, value, row.epoch)
         self._writer.flush()
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()

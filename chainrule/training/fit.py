@@ -17,12 +17,12 @@ from torch import Tensor
 from chainrule.checkpoint import FORMAT, describe, read_config
 from chainrule.data import Data, Split, as_split
 from chainrule.errors import ChainruleError, TrainingStopped
-from chainrule.hardware import as_device, keep_freed_memory
+from chainrule.hardware import keep_freed_memory
 from chainrule.models.base import AutoregressiveModel
 from chainrule.progress import Bar, bar
 from chainrule.training.board import Board
 from chainrule.training.history import History
-from chainrule.training.processes import processes
+from chainrule.training.processes import Processes, processes
 from chainrule.training.settings import Settings, as_settings
 from chainrule.training.state import RunFolder
 from chainrule.training.trainer import Trainer
@@ -66,22 +66,23 @@ def fit(
         >>> round(history.rows[-1].train_nats, 1)  # ln 2: the two sites agree
         0.7
     """
-    chosen, data = as_settings(settings), _sets(train, valid)
-    for split in filter(None, (data.train, data.valid)):
-        model.domain.check(split.values())
+    chosen, data = as_settings(settings), _sets(model, train, valid)
+    _check(model, chosen, data)
+    if resume and out is None:
+        raise ChainruleError("resume goes on with the run in a folder; give that folder as out")
     folder = None if out is None else RunFolder(Path(out))
     keep_freed_memory()
-    with processes() as team:
-        trainer = Trainer(model.to(as_device(chosen.device)), chosen, data.train, data.valid, team)
-        title, show = f"training {type(model).__name__}", progress and team.rank == 0
-        with bar(title, chosen.epochs * len(data.train), show) as shown, _Interrupt() as interrupt:
-            if folder is not None:
-                _open(folder, _config(model, chosen, data), resume, trainer, shown)
-            try:
-                _run(trainer, folder, shown, interrupt)
-            finally:
-                model.load_state_dict(trainer.best or trainer.averaged.state_dict())
-                model.eval()
+    team = processes()
+    trainer = Trainer(model.to(team.device(chosen.device)), chosen, data.train, data.valid, team)
+    title, show = f"training {type(model).__name__}", progress and team.rank == 0
+    with bar(title, chosen.epochs * len(data.train), show) as shown, _Interrupt() as interrupt:
+        if folder is not None:
+            _open(folder, _config(model, chosen, data, team), data, resume, trainer, shown)
+        try:
+            _run(trainer, folder, shown, interrupt)
+        finally:
+            model.load_state_dict(trainer.kept())
+            model.eval()
     return trainer.history
 
 
@@ -92,26 +93,61 @@ class _Sets:
     train: Split
     valid: Split | None
     test: Split | None
-    about: dict[str, Any]
 
     def describe(self) -> dict[str, Any]:
+        """How the data were prepared, if `load_data` did it, and a digest of each split."""
         splits = {"train": self.train, "valid": self.valid, "test": self.test}
-        return {**self.about, "digests": {name: split.digest for name, split in splits.items() if split is not None}}
+        digests = {name: split.digest for name, split in splits.items() if split is not None}
+        recipe = self.train.recipe
+        return {"preprocessing": None if recipe is None else recipe.to_dict(), "digests": digests}
+
+    def fingerprints(self) -> dict[str, Tensor]:
+        """A number for each datum that training looks at, by which it is known again."""
+        splits = {"train": self.train, "valid": self.valid}
+        return {name: split.fingerprints() for name, split in splits.items() if split is not None}
 
 
-def _sets(train: Tensor | np.ndarray | Split | Data, valid: Tensor | np.ndarray | Split | None) -> _Sets:
+def _sets(
+    model: AutoregressiveModel, train: Tensor | np.ndarray | Split | Data, valid: Tensor | np.ndarray | Split | None
+) -> _Sets:
     if not isinstance(train, Data):
-        return _Sets(as_split(train), None if valid is None else as_split(valid), None, {})
+        return _Sets(as_split(train), None if valid is None else as_split(valid), None)
     if valid is not None:
         raise ChainruleError("a data set has its own validation split; to use another, give data.train and that one")
     if train.train is None:
         raise ChainruleError(f"{train.source} has no training split")
-    return _Sets(train.train, train.valid, train.test, {"preprocessing": train.preprocessing.to_dict()})
+    if train.domain != model.domain:
+        raise ChainruleError(
+            f"the data are of {train.domain}, and the model is of {model.domain}; make one for the data"
+        )
+    return _Sets(train.train, train.valid, train.test)
 
 
-def _config(model: AutoregressiveModel, settings: Settings, data: _Sets) -> dict[str, Any]:
+def _check(model: AutoregressiveModel, settings: Settings, data: _Sets) -> None:
+    """Raises ChainruleError for data that the model or the settings cannot be used with."""
+    for name, split in {"training": data.train, "validation": data.valid}.items():
+        if split is None:
+            continue
+        try:
+            model.domain.check(split.values())
+        except ChainruleError as error:
+            raise ChainruleError(f"the {name} data do not fit the model: {error}") from None
+        if len(split) == 0:
+            raise ChainruleError(f"there are no {name} data; give at least one datum")
+    if settings.patience is not None and data.valid is None:
+        raise ChainruleError("patience waits for a better validation NLL, and there are no validation data; give some")
+    if not any(weight.requires_grad for weight in model.parameters()):
+        raise ChainruleError(f"{type(model).__name__} has no weights to train")
+
+
+def _config(model: AutoregressiveModel, settings: Settings, data: _Sets, team: Processes) -> dict[str, Any]:
     """What `config.json` says: enough to load the model, to repeat the preprocessing, and to resume no other run."""
-    machine = {"torch": torch.__version__, "threads": torch.get_num_threads(), "device": str(model.device)}
+    machine = {
+        "torch": torch.__version__,
+        "processes": team.size,
+        "threads": torch.get_num_threads(),
+        "device": str(model.device),
+    }
     return {
         "format": FORMAT,
         "chainrule": __version__,
@@ -122,26 +158,43 @@ def _config(model: AutoregressiveModel, settings: Settings, data: _Sets) -> dict
     }
 
 
-def _open(folder: RunFolder, config: dict[str, Any], resume: bool, trainer: Trainer, shown: Bar) -> None:
+def _open(folder: RunFolder, config: dict[str, Any], data: _Sets, resume: bool, trainer: Trainer, shown: Bar) -> None:
     """Makes the folder with a first state, or takes up the state that is there; one process does, all read."""
     found = trainer.team.lead(lambda: folder.open(config, resume))
     if found:
-        trainer.restore(*folder.read())
-        if trainer.history.rows:
-            trainer.best = folder.kept()
+        _restore(trainer, folder)
         at = trainer.position
         shown((at.epoch * trainer.steps + at.step) * trainer.settings.batch_size)
         shown.print(f"resumed after epoch {at.epoch}, update {at.step} of the next")
-        _warn_of_another_machine(read_config(folder.path), config, shown)
+        _warn_of_another_machine(read_config(folder.path).get("machine"), config["machine"], shown)
     elif trainer.team.rank == 0:
+        folder.remember(data.fingerprints())
         folder.save(trainer.progress(), trainer.tensors())
 
 
-def _warn_of_another_machine(before: dict[str, Any], now: dict[str, Any], shown: Bar) -> None:
-    for name, value in now["machine"].items():
-        if before["machine"].get(name) != value:
+def _restore(trainer: Trainer, folder: RunFolder) -> None:
+    """Takes up the state that is there.
+
+    Raises:
+        ChainruleError: it is damaged, or of another version of the model's class or of this library.
+    """
+    state = folder.read()
+    try:
+        trainer.restore(*state)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise ChainruleError(
+            f"the state in {folder.path} does not fit {type(trainer.model).__name__} ({reason}); start a new run"
+        ) from None
+    if trainer.history.rows:
+        trainer.best = folder.kept()
+
+
+def _warn_of_another_machine(before: Any, now: dict[str, Any], shown: Bar) -> None:
+    for name, value in now.items():
+        if isinstance(before, dict) and before.get(name, value) != value:
             shown.print(
-                f"warning: the run began with {name} {before['machine'].get(name)}, and now it is {value}: "
+                f"warning: the run began with {name} {before[name]}, and now it is {value}: "
                 "the weights may differ in their last digits from those of an unbroken run"
             )
 
@@ -149,7 +202,7 @@ def _warn_of_another_machine(before: dict[str, Any], now: dict[str, Any], shown:
 def _run(trainer: Trainer, folder: RunFolder | None, shown: Bar, interrupt: _Interrupt) -> None:
     """The loop, saving as it goes; only the first of several processes writes."""
     writer = folder if trainer.team.rank == 0 else None
-    board = Board(folder.path, trainer.history) if writer is not None and folder is not None else None
+    board = None if writer is None else Board(writer.path, trainer.history)
     saved = time.monotonic()
 
     def save() -> None:
@@ -174,7 +227,17 @@ def _run(trainer: Trainer, folder: RunFolder | None, shown: Bar, interrupt: _Int
             board.add(trainer.history.rows[-1])
         save()
 
-    trainer.run(shown, after_update, after_epoch)
+    try:
+        trainer.run(shown, after_update, after_epoch)
+    except TrainingStopped:
+        if writer is not None and not trainer.history.rows:
+            writer.keep(trainer.averaged)  # so that the folder holds a model
+        trainer.team.wait()
+        raise
+    finally:
+        if board is not None:
+            board.close()
+    trainer.team.wait()
 
 
 def _stopped(trainer: Trainer, folder: RunFolder | None) -> str:

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
+import numpy as np
+
 from chainrule.errors import ChainruleError
 
 
@@ -19,14 +21,14 @@ class Settings:
         optimiser: the rule of the update.
         lr: the learning rate at its highest.
         schedule: the learning rate over the updates: falling to zero along half a cosine, or constant.
-        warmup: updates over which the learning rate first rises from zero.
+        warmup: updates over which the learning rate first rises from zero; at most half of them all.
         weight_decay: AdamW's decoupled decay; an L2 penalty with the other optimisers.
         clip: the largest norm of the gradient; longer ones are shortened to it.
         ema: the weights that are validated and kept are an exponential moving average with this decay; 0 for none.
         patience: stop after so many epochs without a better validation NLL; none to run all epochs.
         precision: float32, or bfloat16 for the arithmetic of the layers (autocast; evaluation stays float32).
         device: auto, cpu, cuda, cuda:1, mps.
-        seed: of the order of the data, and of nothing else; the model and the data have seeds of their own.
+        seed: of the order of the data, and of dropout where a model has it; models and data have seeds of their own.
     """
 
     epochs: int = 20
@@ -44,27 +46,21 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        whole = {"epochs": 1, "batch_size": 1, "warmup": 0, "patience": 1, "seed": None}
-        for name, least in whole.items():
-            value = getattr(self, name)
-            if value is not None and (not isinstance(value, int) or (least is not None and value < least)):
-                raise ChainruleError(
-                    f"{name} must be a whole number{'' if least is None else f' of at least {least}'}, not {value!r}"
-                )
-        for name in ("lr", "clip"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ChainruleError(f"{name} must be above 0, not {getattr(self, name)!r}")
-        if not 0 <= self.ema < 1 or not 0 <= self.weight_decay < math.inf:
-            raise ChainruleError(
-                f"ema must be in [0, 1) and weight_decay at least 0, not {self.ema!r} and {self.weight_decay!r}"
-            )
+        # What numpy gave becomes plain, so that a run can write it down.
+        for name, least in WHOLE.items():
+            if name != "patience" or self.patience is not None:
+                object.__setattr__(self, name, _whole(name, getattr(self, name), least))
+        for name, (positive, below) in REAL.items():
+            object.__setattr__(self, name, _real(name, getattr(self, name), positive, below))
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ChainruleError(f"{name} must be one of {', '.join(choices)}, not {getattr(self, name)!r}")
+        if not isinstance(self.device, str):
+            raise ChainruleError(f"device must be a name such as 'cpu', not {self.device!r}")
 
     def lr_at(self, update: int, updates: int) -> float:
         """The learning rate of update `update` (from 0) of `updates`."""
-        rise = min(1.0, (update + 1) / (self.warmup + 1))
+        rise = min(1.0, (update + 1) / (min(self.warmup, updates // 2) + 1))
         fall = 0.5 * (1 + math.cos(math.pi * update / updates)) if self.schedule == "cosine" else 1.0
         return self.lr * rise * fall
 
@@ -73,11 +69,39 @@ class Settings:
         return min(self.ema, (1 + update) / (10 + update))
 
 
+LARGEST = 1e30
+"""Larger numbers would lead the optimisers out of the range of float32."""
+
+WHOLE = {"epochs": 1, "batch_size": 1, "warmup": 0, "patience": 1, "seed": None}
+"""The least that each whole number can be."""
+
+REAL = {"lr": (True, LARGEST), "clip": (True, LARGEST), "weight_decay": (False, LARGEST), "ema": (False, 1.0)}
+"""Whether each number must be above 0, or may be 0 too; and what it must be below."""
+
 CHOICES = {
     "optimiser": ("adamw", "sgd", "rmsprop", "adagrad", "adadelta"),
     "schedule": ("cosine", "constant"),
     "precision": ("float32", "bfloat16"),
 }
+
+
+def _whole(name: str, value: Any, least: int | None) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or (least is not None and value < least):
+        raise ChainruleError(
+            f"{name} must be a whole number{'' if least is None else f' of at least {least}'}, not {value!r}"
+        )
+    return int(value)
+
+
+def _real(name: str, value: Any, positive: bool, below: float) -> float:
+    if (
+        not isinstance(value, int | float | np.integer | np.floating)
+        or not (value > 0 if positive else value >= 0)
+        or not value < below
+    ):
+        least = "above 0" if positive else "of at least 0"
+        raise ChainruleError(f"{name} must be a number {least} and below {below:g}, not {value!r}")
+    return float(value)
 
 
 def as_settings(chosen: dict[str, Any]) -> Settings:

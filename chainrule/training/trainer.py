@@ -10,6 +10,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -52,7 +53,7 @@ class Trainer:
 
     Attributes:
         averaged: a copy of the model with the averaged weights.
-        best: the state of `averaged` after the best epoch so far.
+        best: the state of `averaged` after the best epoch so far; until there is one, as it began.
         history: one row an epoch.
     """
 
@@ -63,7 +64,7 @@ class Trainer:
         self.model = model.train()
         self.net = team.wrap(model)
         self.averaged = copy.deepcopy(model).eval().requires_grad_(False)
-        self.best: dict[str, Tensor] = {}
+        self.best = _copy(self.averaged)
         self.history, self.position = History([]), Position()
         self.optimiser = OPTIMISERS[settings.optimiser](
             model.parameters(), settings.lr, weight_decay=settings.weight_decay
@@ -78,7 +79,7 @@ class Trainer:
             after_epoch: called after each epoch, and told whether its weights are the best so far.
 
         Raises:
-            TrainingStopped: the loss or its gradient is no longer a number.
+            TrainingStopped: the loss, its gradient or the weights are no longer numbers.
         """
         while self.position.epoch < self.settings.epochs and not self.history.stopped:
             for rows in self.batches():
@@ -90,8 +91,8 @@ class Trainer:
 
     def batches(self) -> Iterator[Tensor]:
         """The batches of this epoch that are left: uint8 [batch, *shape]."""
-        epoch, size = self.position.epoch, self.settings.batch_size
-        x = self.train.values(epoch)
+        epoch, x = self.position.epoch, self.train.values(self.position.epoch)
+        size = min(self.settings.batch_size, len(x))
         order = torch.randperm(len(x), generator=generator(self.settings.seed, epoch))
         for rows in torch.split(order, size)[self.position.step :]:
             yield x[rows]
@@ -116,25 +117,31 @@ class Trainer:
         """A step against the clipped gradient of the batch's mean NLL; returns its summed NLL in nats."""
         share = self.team.share(x).to(self.model.device)
         device = share.device.type
-        with torch.autocast(device, torch.bfloat16, enabled=self.settings.precision == "bfloat16"):
+        with self.noise(), torch.autocast(device, torch.bfloat16, enabled=self.settings.precision == "bfloat16"):
             nats = -self.net(share).sum()
         self.optimiser.zero_grad(set_to_none=True)
         (nats * (self.team.size / len(x))).backward()  # the processes' gradients are averaged
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip)
         (total,) = self.team.total(nats.item())
         if not math.isfinite(total) or not math.isfinite(norm.item()):
-            raise TrainingStopped(
-                f"the loss is no longer a number in epoch {self.position.epoch + 1}, update {self.position.step + 1} "
-                f"(NLL {total / len(x):g} nats, gradient norm {norm.item():g}); lower lr (now "
-                f"{self.settings.lr:g}) or clip (now {self.settings.clip:g}); the last good weights are kept",
-                interrupted=False,
-            )
+            raise self.breakdown(f"the loss is {total / len(x):g} nats and its gradient's norm {norm.item():g}")
         self.optimiser.step()
         return total
+
+    @contextmanager
+    def noise(self) -> Iterator[None]:
+        """Within the block, what layers such as dropout draw from torch's global state is a function of the update."""
+        at, device = self.position, self.model.device
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            seed = generator(self.settings.seed, at.epoch, at.step, self.team.rank).initial_seed()
+            torch.manual_seed(seed)
+            yield
 
     def end_epoch(self) -> bool:
         """Validates, writes the epoch down, and says whether its weights are the ones to keep."""
         began, at = time.perf_counter(), self.position
+        for mine, theirs in zip(self.averaged.buffers(), self.model.buffers(), strict=True):
+            mine.copy_(theirs)
         valid = self.validate()
         at.seconds += time.perf_counter() - began
         at.epoch += 1
@@ -143,19 +150,43 @@ class Trainer:
         better = self.history.add(Row(at.epoch, updates, at.nats / at.count, valid, bits, lr, speed, at.seconds))
         at.step, at.nats, at.count, at.epoch_seconds = 0, 0.0, 0.0, 0.0
         if better:
-            self.best = {name: tensor.clone() for name, tensor in self.averaged.state_dict().items()}
+            self.best = _copy(self.averaged)
         patience = self.settings.patience
         if patience is not None and at.epoch - self.history.best >= patience and at.epoch < self.settings.epochs:
             self.history.stopped = f"no better validation NLL for {patience} epochs"
         return better
 
     def validate(self) -> float:
-        """The NLL in nats of the validation set under the averaged weights, over all processes; nan without one."""
+        """The NLL in nats of the validation set under the averaged weights, over all processes; nan without one.
+
+        Raises:
+            TrainingStopped: it is no number, or the weights are none.
+        """
+        if not all(bool(weight.isfinite().all()) for weight in self.averaged.parameters()):
+            raise self.breakdown("the weights are no longer finite")
         if self.valid is None:
             return math.nan
         share = self.team.share(self.valid.values())
         (nats,) = self.team.total(-log_prob_all(self.averaged, share).sum().item())
+        if not math.isfinite(nats):
+            raise self.breakdown(f"the validation NLL is {nats:g} nats")
         return nats / len(self.valid)
+
+    def breakdown(self, what: str) -> TrainingStopped:
+        """The exception to raise where arithmetic broke down; the weights to end with are then the last good ones."""
+        at, settings, kept = self.position, self.settings, f"the weights of epoch {self.history.best} are kept"
+        if not self.history.rows:
+            self.averaged.load_state_dict(self.best)
+            kept = "no epoch was finished, so the weights are those that it began with"
+        return TrainingStopped(
+            f"{what} in epoch {at.epoch + 1}, update {min(at.step + 1, self.steps)} of {self.steps}; "
+            f"lower lr (now {settings.lr:g}) or clip (now {settings.clip:g}); {kept}",
+            interrupted=False,
+        )
+
+    def kept(self) -> dict[str, Tensor]:
+        """The weights to end with: those of the best epoch, or the average so far where none was finished."""
+        return self.best if self.history.rows else self.averaged.state_dict()
 
     def describe_epoch(self, better: bool) -> str:
         row = self.history.rows[-1]
@@ -192,6 +223,10 @@ class Trainer:
                 # As the optimiser had it: laid out like its parameter, and a count of steps on the CPU.
                 like = torch.empty_like(parameter, dtype=value.dtype) if value.shape == parameter.shape else value
                 self.optimiser.state[parameter][key] = like.copy_(value)
+
+
+def _copy(model: AutoregressiveModel) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
 
 
 def _load(model: AutoregressiveModel, tensors: dict[str, Tensor], prefix: str) -> None:

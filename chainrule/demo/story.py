@@ -1,0 +1,209 @@
+"""The demo's report: what was done, what came out, and how to read it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from itertools import chain, pairwise
+from pathlib import Path
+
+import torch
+
+from chainrule.data import Data
+from chainrule.demo.pictures import Picture, Section
+from chainrule.demo.plans import SPLIT_SEED
+from chainrule.demo.work import Run, values
+from chainrule.domain import Domain
+from chainrule.laws import Report
+from chainrule.report import Page
+from chainrule.training import Settings
+from chainrule.version import __version__
+
+TRAINING = [field.name for field in fields(Settings)] + ["epoch kept"]
+COLUMNS = ("model", "test NLL (nats)", "bits/dim", "parameters", "training (s)")
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """All there is to tell of one data set."""
+
+    title: str
+    data: Data
+    runs: Sequence[Run]
+    sections: Sequence[Section]
+
+
+@dataclass(frozen=True)
+class Story:
+    """All there is to tell.
+
+    Attributes:
+        chapters: one a data set.
+        masks: on how the models work.
+        laws: what the check of each model of the first chapter found.
+        seed: of weights, orders and draws.
+        seconds: that all of it took.
+    """
+
+    chapters: Sequence[Chapter]
+    masks: Sequence[Section]
+    laws: Mapping[str, Report]
+    seed: int
+    seconds: float
+
+    @property
+    def pictures(self) -> list[Picture]:
+        """All of them."""
+        sections = [*(section for chapter in self.chapters for section in chapter.sections), *self.masks]
+        return [picture for section in sections for picture in section.pictures]
+
+    @property
+    def best(self) -> Run:
+        """Of the first data set, the model with the lowest validation NLL."""
+        return min(self.chapters[0].runs, key=lambda run: run.history.best_row.valid_nats)
+
+
+def write_report(story: Story, path: Path) -> None:
+    """The whole report as one HTML file."""
+    page = Page("Three models of handwritten digits")
+    introduce(page, story)
+    for chapter in story.chapters:
+        page.heading(chapter.title[0].upper() + chapter.title[1:])
+        tell_results(page, chapter.runs)
+        tell_sections(page, chapter.sections)
+    page.heading("How the models keep from seeing what they predict")
+    tell_sections(page, story.masks)
+    tell_laws(page, story.laws)
+    tell_settings(page, story)
+    tell_what_next(page, story.best.folder)
+    page.write(path)
+
+
+def introduce(page: Page, story: Story) -> None:
+    data = story.chapters[0].data
+    train, valid, test = (len(values(split)) for split in (data.train, data.valid, data.test))
+    page.paragraph(
+        f"scikit-learn's {train + valid + test} images of handwritten digits, 8×8 pixels, once with binary pixels (1 "
+        f"from half of full scale on) and once with their 17 gray levels. {train} images train the models, {valid} "
+        f"validation images choose the epoch that is kept, and {test} test images are scored once, at the end. Every "
+        f"number and picture on this page comes from this one run, which took {story.seconds:.0f} seconds."
+    )
+    page.heading("The idea")
+    page.formula("p(x) = p(x_{1}) · p(x_{2} ∣ x_{1}) · p(x_{3} ∣ x_{1}, x_{2}) · … · p(x_{D} ∣ x_{1}, …, x_{D−1})")
+    page.paragraph(
+        "By the product rule of probability, every distribution of images is a product of such conditionals: each "
+        "pixel given the pixels before it, here from left to right and from top to bottom. The models differ in how "
+        "they compute them."
+    )
+    page.points([
+        "Independent: every pixel has a distribution of its own, whatever the others are. All others have to beat it.",
+        "MADE: a fully connected network; masks cut all paths from a pixel to its own prediction and to earlier ones. "
+        "Here it also has masked weights straight from inputs to outputs (`direct`), an option of the paper's.",
+        "PixelCNN: a stack of convolutions; masks leave each only the rows above and the pixels to the left. Here it "
+        "also learns a bias for each position (`position_bias`), which the paper's PixelCNN does not have.",
+    ])  # fmt: skip
+    page.heading("How to read the numbers")
+    page.paragraph(
+        "NLL is the negative log-likelihood −ln p(x), in nats: the sum over all pixels of −ln "
+        "p(x_{i}\u00a0∣\u00a0x_{<i}). It is averaged over the test images, and lower is better: 1 nat less means "
+        "that the images are e ≈ 2.72 times as probable (geometric mean). ± is the standard error of that average, "
+        "over the test images; it does not say how much another seed would change. bits/dim is the same in bits for "
+        "each pixel: nats / (D ln 2), where D = 64 is the number of pixels."
+    )
+
+
+def tell_results(page: Page, runs: Sequence[Run]) -> None:
+    domain, n = runs[0].model.domain, runs[0].test.n
+    caption = f"NLL of {n} test images ± its standard error. “Uniform” gives every value the same probability."
+    page.table(COLUMNS, [uniform_row(domain), *map(result_row, runs)], caption)
+    caption = (
+        "How much lower the second one's NLL is (where negative: how much higher), taken image by image. The models "
+        "find the same images difficult, and in the difference that cancels: this ± tells which is better, rather "
+        "than those above."
+    )
+    page.table(("difference", "nats"), [difference_row(*pair) for pair in pairwise(runs)], caption)
+
+
+def uniform_row(domain: Domain) -> tuple[str, ...]:
+    return ("Uniform", f"{domain.sites * math.log(domain.levels):.2f}", f"{math.log2(domain.levels):.4f}", "0", "0")
+
+
+def result_row(run: Run) -> tuple[str, ...]:
+    """A run as a row of the table, in the report and in the terminal."""
+    bits = run.test.stderr / (run.test.sites * math.log(2))
+    return (
+        run.name,
+        f"{run.test.nats:.2f} ± {run.test.stderr:.2f}",
+        f"{run.test.bits_per_dim:.4f} ± {bits:.4f}",
+        f"{run.parameters:,}",
+        f"{run.seconds:.1f}",
+    )
+
+
+def difference_row(one: Run, other: Run) -> tuple[str, str]:
+    """NLL of one less that of the other, image by image."""
+    nats = one.test_nats - other.test_nats
+    mean = f"{nats.mean():.2f}".replace("-", "−")
+    return f"{one.name} − {other.name}", f"{mean} ± {nats.std() / math.sqrt(len(nats)):.2f}"
+
+
+def tell_sections(page: Page, sections: Sequence[Section]) -> None:
+    for section in sections:
+        if section.heading:
+            page.heading(section.heading, 3)
+            page.paragraph(section.text)
+        for picture in section.pictures:
+            page.figure(picture.png, picture.caption, picture.alt)
+
+
+def tell_laws(page: Page, laws: Mapping[str, Report]) -> None:
+    page.heading("Are these proper densities?")
+    page.paragraph(
+        "An NLL means nothing if a model sees what it predicts: it would look far better than it is. So the trained "
+        "models of binary digits were checked, as `chainrule check` does. What was run, or why not, is told "
+        "below the table."
+    )
+    names = list(laws)
+    findings = list(zip(*(laws[name].findings for name in names), strict=True))
+    page.table(("law", *names), [(row[0].law, *(each.status for each in row)) for row in findings])
+    page.points([f"{finding.law} ({names[-1]}): {finding.detail}" for finding in laws[names[-1]].findings])
+
+
+def tell_settings(page: Page, story: Story) -> None:
+    page.heading("Settings")
+    page.paragraph(
+        "Sizes and settings were chosen beforehand by validation NLL, on this same split of the images (that of "
+        f"seed {SPLIT_SEED}). This run's seed is {story.seed}: it draws the initial weights, MADE's hidden degrees, "
+        f"the order of the training images, and the samples. chainrule {__version__}, torch {torch.__version__}, "
+        f"threads: {torch.get_num_threads()}."
+    )
+    for chapter in story.chapters:
+        columns = [settings_of(run) for run in chapter.runs]
+        keys = sorted(dict.fromkeys(chain.from_iterable(columns)), key=TRAINING.__contains__)  # the models' own first
+        rows = [(key, *(column.get(key, "–") for column in columns)) for key in keys]
+        page.table(["", *(run.name for run in chapter.runs)], rows, chapter.title)
+
+
+def settings_of(run: Run) -> dict[str, str]:
+    """What the model was made with, how it was trained, and which epoch was kept."""
+    told = {**run.model.arguments, **asdict(Settings(**run.plan.settings))}
+    told["epoch kept"] = f"{run.history.best} of {len(run.history.rows)}"
+    return {key: _word(value) for key, value in told.items() if key not in ("domain", "order", "seed", "device")}
+
+
+def tell_what_next(page: Page, folder: Path) -> None:
+    page.heading("Go on from here")
+    page.paragraph("Each model is in a folder of its own, beside this page, with its configuration and `metrics.csv`:")
+    page.code(
+        f"chainrule sample {folder} -n 64 --out samples.png\nchainrule complete {folder} --data digits --keep top "
+        f"--out completed.png\nchainrule evaluate {folder} --data digits\nchainrule check {folder}"
+    )
+
+
+def _word(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return " × ".join(map(str, value))
+    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

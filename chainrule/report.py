@@ -1,0 +1,127 @@
+"""Reports: one HTML file that needs nothing else, with its pictures inside, no scripts, and nothing fetched."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+
+from chainrule.files import replacing
+
+STYLE = """
+:root { color-scheme: light dark; --ink: #222; --faint: #666; --ground: #fff; --shade: #f4f4f2; --line: #d8d8d4 }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e6e6e3; --faint: #a5a5a0; --ground: #191918; --shade: #262624; --line: #43433f }
+}
+* { box-sizing: border-box }
+body { margin: 0 auto; padding: 1rem; max-width: 46rem; color: var(--ink); background: var(--ground);
+  font: 1rem/1.55 system-ui, sans-serif; overflow-wrap: break-word }
+h1 { font-size: 1.9rem; line-height: 1.2 }
+h2 { font-size: 1.4rem; margin-top: 2.8rem; border-bottom: 1px solid var(--line) }
+h3 { font-size: 1.1rem; margin-top: 2rem }
+pre, code { font-family: ui-monospace, monospace; font-size: 0.92em; background: var(--shade); border-radius: 3px }
+code { padding: 0.1em 0.3em }
+pre { padding: 0.7rem 0.9rem; overflow-x: auto }
+.formula { text-align: center; font-size: 1.1rem; overflow-x: auto }
+sub, sup { line-height: 0; font-size: 0.75em }
+.wide { overflow-x: auto }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
+th, td { padding: 0.35rem 0.6rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top }
+th { border-bottom-width: 2px }
+.number { text-align: right; white-space: nowrap }
+figcaption { color: var(--faint); font-size: 0.92rem; margin: 0.4rem 0 }
+figure { margin: 1.6rem 0 }
+figure img { max-width: 100%; height: auto; display: block; background: #fff; border-radius: 4px }
+"""
+NUMBER = re.compile(r"[-−+]?[\d\s.,]*\d(\s*±\s*[\d.,]+)?\s*%?")
+
+
+@dataclass
+class Page:
+    """A report that grows from top to bottom.
+
+    All text is escaped. `Words in backquotes` are set as code, and x_{i} and M^{W} with the letter below or above.
+
+    Example:
+        >>> page = Page("Two coins")
+        >>> page.paragraph("the product of p(x_{i}), i < 2")
+        >>> "p(x<sub>i</sub>), i &lt; 2" in page.html()
+        True
+    """
+
+    title: str
+    _body: list[str] = field(default_factory=list, repr=False)
+
+    def heading(self, text: str, level: int = 2) -> None:
+        """A heading; level 2 begins a chapter, 3 a part of one."""
+        self._body.append(f"<h{level}>{_inline(text)}</h{level}>")
+
+    def paragraph(self, text: str) -> None:
+        self._body.append(f"<p>{_inline(text)}</p>")
+
+    def points(self, texts: Sequence[str]) -> None:
+        """A list of points."""
+        self._body.append("<ul>" + "".join(f"<li>{_inline(text)}</li>" for text in texts) + "</ul>")
+
+    def formula(self, text: str) -> None:
+        """A formula on a line of its own."""
+        self._body.append(f'<p class="formula">{_inline(text)}</p>')
+
+    def code(self, text: str) -> None:
+        """Lines as they stand, such as commands."""
+        self._body.append(f"<pre>{escape(text)}</pre>")
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "") -> None:
+        """A table; columns of numbers are set to the right.
+
+        Args:
+            rows: each with as many cells as there are columns.
+        """
+        right = [all(NUMBER.fullmatch(row[column]) for row in rows) for column in range(len(columns))]
+        head = "".join(_cell("th", text, number) for text, number in zip(columns, right, strict=True))
+        cells = ("".join(_cell("td", text, number) for text, number in zip(row, right, strict=True)) for row in rows)
+        body = "".join(f"<tr>{row}</tr>" for row in cells)
+        below = f"<figcaption>{_inline(caption)}</figcaption>" if caption else ""
+        self._body.append(f'<figure><div class="wide"><table><tr>{head}</tr>{body}</table></div>{below}</figure>')
+
+    def figure(self, png: bytes, caption: str, alt: str) -> None:
+        """A picture with its caption.
+
+        Args:
+            png: the contents of a PNG file, as `figures.to_png` gives them.
+            alt: what there is to see, for those who cannot see it.
+        """
+        source = f"data:image/png;base64,{b64encode(png).decode('ascii')}"
+        picture = f'<img src="{source}" alt="{escape(alt)}">'
+        self._body.append(f"<figure>{picture}<figcaption>{_inline(caption)}</figcaption></figure>")
+
+    def html(self) -> str:
+        """The whole file."""
+        head = (
+            '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+            f"<title>{escape(self.title)}</title><style>{STYLE}</style>"
+        )
+        body = "\n".join([f"<h1>{_inline(self.title)}</h1>", *self._body])
+        return f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>\n<body>\n{body}\n</body></html>\n'
+
+    def write(self, path: str | Path) -> None:
+        """Writes the file, whole or not at all, in place of what is there.
+
+        Raises:
+            ChainruleError: the place cannot be written.
+        """
+        with replacing(Path(path)) as part:
+            part.write_text(self.html(), encoding="utf-8")
+
+
+def _inline(text: str) -> str:
+    """Escaped text with its marks: code, and letters below and above."""
+    html = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
+    return re.sub(r"\^\{([^{}]*)\}", r"<sup>\1</sup>", re.sub(r"_\{([^{}]*)\}", r"<sub>\1</sub>", html))
+
+
+def _cell(kind: str, text: str, number: bool) -> str:
+    return f"<{kind}{' class=number' if number else ''}>{_inline(text)}</{kind}>"

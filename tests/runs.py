@@ -1,0 +1,126 @@
+"""Small training runs, and what must not depend on how they came about. Shared by the tests of training."""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import chainrule as cr
+from chainrule.data import Data
+from chainrule.training.history import History
+from chainrule.training.trainer import Trainer
+
+DETERMINED = ("epoch", "updates", "train_nats", "valid_nats", "valid_bits_per_dim", "lr")
+"""The columns of the record that are no times."""
+
+SETTINGS = {"epochs": 3, "batch_size": 7, "lr": 0.02, "warmup": 3, "ema": 0.9, "seed": 5}
+KINDS = {
+    "static": SETTINGS,
+    "dynamic": SETTINGS,
+    "patience": {**SETTINGS, "epochs": 30, "patience": 2, "lr": 0.3, "schedule": "constant"},
+    "no validation": SETTINGS,
+    "bfloat16": {**SETTINGS, "precision": "bfloat16"},
+    **{name: {**SETTINGS, "optimiser": name} for name in ("sgd", "rmsprop", "adagrad", "adadelta")},
+}
+
+
+def data_of(kind: str, folder: Path) -> Data:
+    """30 images 1×3×4 to train on, so that the last batch of an epoch is smaller."""
+    gray = np.random.default_rng(0).integers(0, 256, (43, 3, 4), dtype=np.uint8)
+    splits = {"train": gray[:30]} if kind == "no validation" else {"train": gray[:30], "valid": gray[30:]}
+    file = folder / f"{kind}.npz"
+    if not file.exists():
+        np.savez(file, **splits)
+    return cr.load_data(file, binarize="dynamic" if kind == "dynamic" else "threshold")
+
+
+def model_of(kind: str):
+    domain = cr.Binary((1, 3, 4))
+    return cr.PixelCNN(domain, blocks=1, features=4) if kind == "bfloat16" else cr.MADE(domain, hidden=(9,), seed=1)
+
+
+def train(kind: str, folder: Path, out: Path, **options) -> tuple[cr.AutoregressiveModel, History]:
+    model = model_of(kind)
+    return model, cr.fit(model, data_of(kind, folder), out=out, progress=False, **KINDS[kind], **options)
+
+
+def outcome(model, history: History, out: Path) -> dict:
+    """All that must not depend on whether a run was stopped."""
+    with (out / "metrics.csv").open(encoding="utf-8") as file:
+        rows = [{name: row[name] for name in DETERMINED} for row in csv.DictReader(file)]
+    return {
+        "weights": bits(model),
+        "kept": bits(cr.load(out)),
+        "record": rows,
+        "history": [{name: str(getattr(row, name)) for name in DETERMINED} for row in history.rows],
+        "best": (history.best, history.stopped),
+        "files": files(out),
+    }
+
+
+def bits(model) -> dict[str, bytes]:
+    return {name: tensor.numpy().tobytes() for name, tensor in model.state_dict().items()}
+
+
+def files(out: Path) -> set[str]:
+    """Every file but TensorBoard's; states without their number."""
+    names = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+    states = {name.split("/")[1] for name in names if name.startswith("training/state-")}
+    assert len(states) == 1
+    return {name.replace(*states, "state") for name in names if not name.startswith("tensorboard/")}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def signalled(monkeypatch, sign: signal.Signals, at: int) -> None:
+    """Has the signal arrive within the n-th update."""
+    descend, calls = Trainer.descend, 0
+
+    def wrapped(self, x):
+        nonlocal calls
+        calls += 1
+        if calls == at:
+            os.kill(os.getpid(), sign)
+        return descend(self, x)
+
+    monkeypatch.setattr(Trainer, "descend", wrapped)
+
+
+# A model and data of three rows of three, for what needs no run on disk.
+
+DOMAIN = cr.Binary((1, 3, 3))
+CLONES = torch.tensor([[0, 1] * 4 + [0], [1, 0] * 4 + [1]]).view(2, 1, 3, 3).repeat(16, 1, 1, 1)
+"""Two images, each many times: what a model learns quickly."""
+NOISE = torch.randint(0, 2, (40, 1, 3, 3), generator=torch.Generator().manual_seed(0))
+"""Images with nothing to learn: what a model overfits."""
+QUIET = {"progress": False, "batch_size": 8, "lr": 0.02, "warmup": 0, "ema": 0.9}
+
+
+def made(**options) -> cr.MADE:
+    return cr.MADE(DOMAIN, **{"hidden": (16,), "seed": 3, **options})
+
+
+class Counting(cr.AutoregressiveModel):
+    """A bias a site, weights that nothing uses, and a count of the updates; its NLL is nan after `until`."""
+
+    def __init__(self, domain, until: int = 10**9):
+        super().__init__()
+        self.domain, self.until, self.order = domain, until, cr.Order(tuple(range(domain.sites)))
+        self.bias = torch.nn.Parameter(torch.zeros(domain.shape))
+        self.unused = torch.nn.Parameter(torch.ones(3))
+        self.frozen = torch.nn.Parameter(torch.ones(2), requires_grad=False)
+        self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
+
+    def conditionals(self, x):
+        if self.training:
+            self.seen += 1
+        scale = math.nan if self.seen > self.until else 1.0
+        return cr.Conditionals((self.bias * scale).expand(len(x), *self.bias.shape), binary=True)

@@ -1,0 +1,107 @@
+"""Reports: one file that needs no other, in which text stays text."""
+
+import re
+from base64 import b64decode
+from html.parser import HTMLParser
+
+import pytest
+from PIL import Image
+
+from chainrule.errors import ChainruleError
+from chainrule.figures import to_png
+from chainrule.report import Page
+
+PNG = to_png(Image.new("L", (3, 2), 7))
+
+
+class Reader(HTMLParser):
+    """What a browser would make of a page: tags with their attributes, and text."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.text, self.open = [], "", []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("meta", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+@pytest.fixture
+def page():
+    page = Page("Two <coins> & a die")
+    page.heading("First")
+    page.paragraph("if 1 < 2 & `a < b`, then p(x_{i} | x_{<i}) and M^{W}")
+    page.points(["one", "<script>alert(1)</script>"])
+    page.formula("p(x) = p(x_{1})")
+    page.code("chainrule sample 'a' > b_{1}")
+    page.table(["model", "nats", "count"], [["<b>", "−1.50 ± 0.02", "1,234"], ["`x`", "3", "0"]], "all < of it")
+    page.figure(PNG, "seven <gray>", 'a "gray" <picture>')
+    return page
+
+
+def test_text_stays_text(page):
+    reader = Reader(page.html())
+    assert not reader.open
+    for words in ("Two <coins> & a die", "1 < 2 & a < b, then p(xi | x<i) and MW", "<script>alert(1)</script>"):
+        assert words in reader.text
+    for words in ("chainrule sample 'a' > b_{1}", "<b>", "all < of it", "seven <gray>"):
+        assert words in reader.text
+    assert "script" not in [tag for tag, _ in reader.tags]
+    assert [attrs["alt"] for tag, attrs in reader.tags if tag == "img"] == ['a "gray" <picture>']
+
+
+def test_marks_become_code_and_letters_below_and_above(page):
+    html = page.html()
+    assert "<code>a &lt; b</code>" in html
+    assert "p(x<sub>i</sub> | x<sub>&lt;i</sub>) and M<sup>W</sup>" in html
+
+
+def test_a_report_needs_nothing_else(page):
+    html = page.html()
+    assert not re.search(r"https?://|//\w|@import|url\(", html)
+    for tag, attrs in Reader(html).tags:
+        assert tag not in ("script", "link", "iframe", "object")
+        assert "href" not in attrs
+        assert attrs.get("src", "data:").startswith("data:")
+
+
+def test_pictures_are_inside_byte_for_byte(page):
+    sources = [attrs["src"] for tag, attrs in Reader(page.html()).tags if tag == "img"]
+    assert [b64decode(source.removeprefix("data:image/png;base64,")) for source in sources] == [PNG]
+
+
+def test_a_report_fits_a_phone(page):
+    metas = [attrs for tag, attrs in Reader(page.html()).tags if tag == "meta"]
+    assert {"name": "viewport", "content": "width=device-width, initial-scale=1"} in metas
+    assert "max-width: 100%" in page.html()
+
+
+def test_columns_of_numbers_are_set_to_the_right(page):
+    cells = [attrs for tag, attrs in Reader(page.html()).tags if tag in ("th", "td")]
+    assert [attrs.get("class") for attrs in cells] == [None, "number", "number"] * 3
+    page = Page("")
+    page.table(["a", "b"], [["12 of 30", "100 %"], ["7", "−0.5"]])
+    assert [attrs.get("class") for tag, attrs in Reader(page.html()).tags if tag == "td"] == [None, "number"] * 2
+
+
+def test_rows_of_another_width_are_an_error():
+    with pytest.raises((ValueError, IndexError)):
+        Page("").table(["a", "b"], [["1"]])
+
+
+def test_a_report_is_written_whole_in_place_of_the_old_one(tmp_path, page):
+    path = tmp_path / "report.html"
+    path.write_text("old")
+    page.write(path)
+    assert path.read_text(encoding="utf-8") == page.html()
+    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(ChainruleError, match="cannot be written"):
+        page.write(path / "report.html")
