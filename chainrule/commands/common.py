@@ -75,14 +75,14 @@ def load_split(args: Namespace, model: AutoregressiveModel) -> Split:
     """The split asked for, prepared as the run recorded, with a warning where the model was trained on it."""
     recipe, digests = recorded_data(Path(args.run))
     data = prepared(args.data, recipe or Preprocessing(), model.domain)
-    for note in data.notes:
-        print(f"{data.source}: {note}", file=sys.stderr)
     if recipe is None and data.parted:
         raise ChainruleError(
             f"{args.run} was trained on arrays, so how {args.data} is to be split is not known, and a split of its own "
             "would mix training data into the test; give a file with arrays train, valid and test"
         )
     split = pick(data, args.split)
+    for note in data.notes:
+        print(f"{data.source}: {note}", file=sys.stderr)
     for name, meaning in {"train": "trained on", "valid": "chosen by"}.items():
         known = len(split) if digests.get(name) == split.digest else count_seen(Path(args.run), name, split)
         if known:

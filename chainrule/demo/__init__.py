@@ -18,7 +18,7 @@ from chainrule.files import refuse_existing, replacing
 from chainrule.laws import CHECKS, Report, check_model
 from chainrule.progress import bar
 
-PICTURES, MASKS, LAWS = 4.0, 3.0, 3.0
+PICTURES, MASKS, LAWS = 3.0, 1.0, 0.3
 """About how long, in seconds: the pictures of a data set, those of masks, and the check of a model."""
 
 

@@ -143,10 +143,11 @@ def sampled(run: Run, train: Tensor, seed: int) -> Picture:
 
 
 def describe_distances(distances: Tensor) -> str:
-    """Example:
+    """The distances of some images to their nearest training images, in words.
 
-    >>> describe_distances(torch.tensor([0.0, 3.0, 4.0]))
-    'median distance to the nearest training image 3.0; exact copies of a training image: 1'
+    Example:
+        >>> describe_distances(torch.tensor([0.0, 3.0, 4.0]))
+        'median distance to the nearest training image 3.0; exact copies of a training image: 1'
     """
     median = torch.quantile(distances, 0.5)
     copies = int((distances == 0).sum())

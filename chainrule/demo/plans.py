@@ -64,11 +64,11 @@ PIXELCNN_PLACED = partial(PixelCNN, position_bias=True)
 """On images of 8×8 nearly everything is border, and a convolution by itself cannot tell where it is."""
 
 BINARY = {
-    "Independent": Plan(Independent, {**INDEPENDENT, "epochs": 60}, 0.03),
+    "Independent": Plan(Independent, {**INDEPENDENT, "epochs": 60}, 0.025),
     "MADE": Plan(
         partial(MADE_DIRECT, hidden=(1000,)),
         {"epochs": 40, "batch_size": 20, "lr": 0.01, "warmup": 50, "weight_decay": 0.4, "ema": 0.997, "patience": 10},
-        0.16,
+        0.15,
     ),
     "PixelCNN": Plan(
         partial(PIXELCNN_PLACED, blocks=3, features=48),
@@ -77,11 +77,11 @@ BINARY = {
     ),
 }
 GRAY = {
-    "Independent": Plan(Independent, {**INDEPENDENT, "epochs": 40}, 0.04),
+    "Independent": Plan(Independent, {**INDEPENDENT, "epochs": 40}, 0.03),
     "MADE": Plan(
         partial(MADE_DIRECT, hidden=(200,)),
         {"epochs": 40, "batch_size": 20, "lr": 0.005, "warmup": 50, "weight_decay": 0.3, "ema": 0.995, "patience": 10},
-        0.2,
+        0.25,
     ),
     "PixelCNN": Plan(
         partial(PIXELCNN_PLACED, blocks=3, features=96),
