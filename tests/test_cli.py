@@ -1,0 +1,210 @@
+"""The command line where it meets the system: signals, exit statuses, configurations, what programs read from it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from runs import bits, contents, signalled
+
+import chainrule as cr
+from chainrule.cli import COMMANDS, main
+
+GRAY = np.random.default_rng(0).integers(0, 256, (60, 4, 4), dtype=np.uint8)
+MADE = ["--model.hidden", "[8]", "--epochs", "2", "--batch-size", "10"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Data, and two runs: `binary` and `levels`."""
+    folder = tmp_path_factory.mktemp("cli")
+    np.savez(folder / "gray.npz", train=GRAY[:40], valid=GRAY[40:50], test=GRAY[50:])
+    np.savez(folder / "one.npz", test=GRAY[50:51])
+    np.savez(folder / "bits.npz", test=GRAY[:20] > 127)
+    for name, options in (("binary", ["--binarize", "dynamic"]), ("levels", ["--levels", "4"])):
+        data = ["--data", str(folder / "gray.npz"), "--out", str(folder / name)]
+        assert main(["train", "made", *data, *options, *MADE]) == 0
+    return folder
+
+
+@pytest.fixture
+def cli(folder, capsys, monkeypatch):
+    """Runs a command in the folder; returns its status and what it printed."""
+    monkeypatch.chdir(folder)
+    capsys.readouterr()
+
+    def run(*argv) -> tuple[int, str, str]:
+        status = main([str(word) for word in argv])
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
+
+    return run
+
+
+@pytest.mark.parametrize("argv", [[], ["--help"], ["-h"], ["help"]])
+def test_the_overview_names_every_command(argv, cli):
+    status, out, err = cli(*argv)
+    assert (status, err) == (0, "")
+    assert all(f"  {name} " in out for name in COMMANDS)
+
+
+def test_the_help_of_a_model_tells_its_options(cli):
+    assert "--model.position-bias" in cli("train", "pixelcnn", "--help")[1]
+    assert "--model.hidden" not in cli("train", "pixelcnn", "--help")[1]
+    assert "--model.features" in cli("train", "--out", "made", "pixelcnn", "--help")[1]
+
+
+def test_the_version_is_the_librarys(cli):
+    assert cli("--version") == (0, f"chainrule {cr.__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--out {} pixelcnn --data gray.npz",
+        "pixelcnn --data gray.npz --out {}",
+        "--data gray.npz --out={} --resume pixelcnn",
+    ],
+)
+def test_the_model_is_the_word_that_stands_alone(words, cli, tmp_path):
+    out = tmp_path / "made"
+    options = "--binarize draw --epochs 1 --model.blocks 0 --model.features 1"
+    assert cli("train", *words.format(out).split(), *options.split())[0] == 0
+    assert isinstance(cr.load(out), cr.PixelCNN)
+
+
+def test_train_tells_what_it_does(cli, tmp_path):
+    status, printed, err = cli("train", "made", "--data", "gray.npz", "--levels", "3", "--out", tmp_path / "run", *MADE)
+    assert status == 0
+    assert printed.splitlines() == [
+        "gray.npz: gray values on the scale 0 … 255, quantised to 3 levels",
+        "gray.npz: splits as in the source",
+        "MADE, 568 parameters, on 40 data",
+        f"kept epoch 2: {tmp_path / 'run'}",
+    ]
+    assert [line.split("  ")[0] for line in err.splitlines()] == ["epoch 1/2", "epoch 2/2"]
+
+
+def test_train_says_why_it_ended_early(cli, tmp_path):
+    options = ["--epochs", "50", "--lr", "0.1", "--patience", "2", "--schedule", "constant"]
+    status, out, _ = cli("train", "made", "--data", "gray.npz", "--binarize", "draw", "--out", tmp_path / "r", *options)
+    assert status == 0
+    assert "(no better validation NLL for 2 epochs)" in out.splitlines()[-1]
+
+
+def test_train_records_the_seeds(cli, tmp_path):
+    words = ["--data", "gray.npz", "--binarize", "draw", "--out", tmp_path / "run", "--seed", "4", "--data-seed", "2"]
+    assert cli("train", "made", *words, *MADE)[0] == 0
+    recorded = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert (recorded["model"]["seed"], recorded["training"]["seed"]) == (4, 4)
+    assert recorded["data"]["preprocessing"] == {"binarize": "draw", "levels": None, "seed": 2}
+
+
+def test_train_and_fit_make_the_same_model(folder):
+    data = cr.load_data(folder / "gray.npz", binarize="dynamic")
+    model = cr.MADE(data.domain, hidden=(8,))
+    cr.fit(model, data, epochs=2, batch_size=10, progress=False)
+    assert bits(cr.load(folder / "binary")) == bits(model)
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_train_stops_when_asked_and_resumes(sign, cli, folder, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    words = ["train", "made", "--data", "gray.npz", "--binarize", "dynamic", "--out", run, *MADE]
+    with monkeypatch.context() as patch:
+        signalled(patch, sign, at=6)
+        status, _, err = cli(*words)
+    assert status == 130
+    last = err.splitlines()[-1]
+    assert last == f"chainrule: error: stopped in epoch 2 after update 2 of 4; resume to go on from {run}"
+    status, _, err = cli(*words, "--resume")
+    assert status == 0
+    assert err.splitlines()[0] == "resumed after epoch 1, update 2 of the next"
+    assert bits(cr.load(run)) == bits(cr.load(folder / "binary"))
+    before = contents(tmp_path)
+    status, out, err = cli(*words, "--resume")
+    assert (status, err) == (0, "resumed after epoch 2, update 0 of the next\n")
+    assert out.splitlines()[-1] == f"kept epoch 2: {run}"
+    assert contents(tmp_path) == before
+
+
+def test_a_process_that_is_interrupted_says_one_line_and_ends_with_130(folder, tmp_path):
+    """Ctrl-C, in a process of its own."""
+    run = tmp_path / "run"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "chainrule", "train", "made", "--data", str(folder / "gray.npz"), "--levels", "4",
+         "--out", str(run), "--epochs", "100000", "--batch-size", "4"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert process.stderr.readline().startswith("epoch 1/100000  train ")
+    process.send_signal(signal.SIGINT)
+    last = process.communicate(timeout=60)[1].splitlines()[-1]
+    assert process.returncode == 130
+    assert last.startswith("chainrule: error: stopped in epoch ")
+    assert isinstance(cr.load(run), cr.MADE)
+
+
+def test_an_interrupt_anywhere_else_is_one_line_too(cli, monkeypatch):
+    def interrupted(*_args, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("chainrule.commands.sample.sample", interrupted)
+    assert cli("sample", "levels", "--out", "x.png") == (130, "", "chainrule: error: interrupted\n")
+
+
+def test_evaluate_warns_of_data_that_the_model_knows(cli):
+    for split, words in {"train": "trained on", "valid": "chosen by"}.items():
+        status, _, err = cli("evaluate", "binary", "--data", "gray.npz", "--split", split)
+        (warning,) = [line for line in err.splitlines() if line.startswith("chainrule: warning: ")]
+        assert status == 0
+        assert words in warning
+    assert "warning" not in cli("evaluate", "binary", "--data", "gray.npz")[2]
+
+
+def test_the_json_of_a_single_datum_is_json(cli):
+    status, out, _ = cli("evaluate", "levels", "--data", "one.npz", "--json")
+    answer = json.loads(out, parse_constant=pytest.fail)
+    assert (status, answer["n"], answer["stderr"]) == (0, 1, None)
+
+
+def test_data_that_are_binary_already_need_no_binarization(cli, folder):
+    result = cr.evaluate(cr.load(folder / "binary"), torch.from_numpy(GRAY[:20, None] > 127))
+    assert cli("evaluate", "binary", "--data", "bits.npz")[:2] == (0, f"test NLL: {result}\n")
+
+
+def test_complete_is_the_librarys_complete(cli, folder, tmp_path):
+    out = tmp_path / "a" / "c.npz"
+    words = ["--data", "gray.npz", "--keep", "top", "-n", "3", "--images", "99", "--seed", "2", "--out", out]
+    assert cli("complete", "binary", *words)[:2] == (0, f"10 images, 3 completions each: {out}\n")
+    with np.load(out) as archive:
+        assert sorted(archive.files) == ["completions", "evidence", "original"]
+        completions, evidence = archive["completions"], archive["evidence"] == 1
+    x = cr.load_data(folder / "gray.npz", binarize="dynamic").test.values()
+    assert np.array_equal(completions, cr.complete(cr.load(folder / "binary"), x, evidence, 3, seed=2))
+
+
+def test_check_ends_with_1_where_a_law_is_broken(cli, monkeypatch):
+    conditionals = cr.MADE.conditionals
+
+    def leaking(self, x):
+        return cr.Conditionals(conditionals(self, x).logits + 3 * x.mean(), binary=True)
+
+    monkeypatch.setattr(cr.MADE, "conditionals", leaking)
+    status, out, err = cli("check", "binary")
+    assert (status, err) == (1, "")
+    assert "failed   1 no leak: " in out
+
+
+def test_the_module_runs_with_the_status_of_its_command():
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-m", "chainrule", "nonsense"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
+    assert done.returncode == 2
+    assert done.stderr.startswith("chainrule: error: there is no command 'nonsense'; there are demo, train, ")
