@@ -92,7 +92,8 @@ def read_config(folder: Path) -> dict[str, Any]:
 def describe(model: AutoregressiveModel) -> dict[str, Any]:
     """The class of the model and the arguments it was made with, as plain JSON values."""
     name = type(model).__name__
-    if AutoregressiveModel.classes.get(name) is not type(model):
+    known = AutoregressiveModel.classes.get(name)
+    if known is None or known.__module__ != type(model).__module__:  # a notebook's cell may define one again
         raise ChainruleError(f"another class is known by the name {name}, so this one cannot be saved; rename it")
     try:
         arguments = model.arguments
@@ -125,7 +126,9 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     with replacing(path) as part:
         try:
-            save_file(tensors, part, {**metadata, "sha256": _checksum(tensors)})
+            # In one entry: the file format keeps several in no order, and equal files should be equal byte by byte.
+            about = json.dumps({**metadata, "sha256": _checksum(tensors)}, sort_keys=True)
+            save_file(tensors, part, {"chainrule": about})
         except SafetensorError as error:  # such as a full disk
             raise unwritable(path, error) from None
 
@@ -138,11 +141,11 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
+            metadata = dict(json.loads((file.metadata() or {}).get("chainrule", "{}")))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
     except FileNotFoundError:
         raise ChainruleError(f"{path} is missing; restore it from a copy") from None
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
         raise ChainruleError(f"{path} is damaged ({error}); restore it from a copy") from None
     if metadata.get("sha256") != _checksum(tensors):
         raise ChainruleError(f"{path} is damaged: its checksum does not match its contents; restore it from a copy")

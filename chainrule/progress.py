@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 
 class Bar:
@@ -33,8 +33,8 @@ def bar(title: str, total: int, show: bool = True) -> Iterator[Bar]:
     """A bar for `total` things; where standard error is no terminal, only its printed lines appear."""
     console = Console(stderr=True, quiet=not show)
     columns = (
-        TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(),
-        TextColumn("{task.fields[note]}"), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+        TextColumn("{task.description}"), BarColumn(bar_width=12), TaskProgressColumn(),
+        TextColumn("{task.fields[note]}"), TextColumn("left"), TimeRemainingColumn(),
     )  # fmt: skip
     with Progress(*columns, console=console, disable=not (show and console.is_terminal), transient=True) as progress:
         yield Bar(progress, total, title)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 
@@ -26,4 +27,6 @@ def run(args: Namespace) -> int:
         print(json.dumps({"passed": report.passed, "findings": [asdict(finding) for finding in report.findings]}))
     else:
         print(report)
+        counts = Counter(finding.status for finding in report.findings)
+        print(", ".join(f"{counts[status]} {status}" for status in ("passed", "failed", "not run") if counts[status]))
     return 0 if report.passed else 1

@@ -87,9 +87,11 @@ def load_split(args: Namespace, model: AutoregressiveModel) -> Split:
         known = len(split) if digests.get(name) == split.digest else count_seen(Path(args.run), name, split)
         if known:
             warn(
-                f"{known} of {len(split)} data in the {args.split} split of {args.data} are among those that the model "
-                f"was {meaning}: results on them say nothing of new data"
+                f"{known} of {len(split)} data in the {args.split} split of {args.data} are equal to data that the "
+                f"model was {meaning}: unless by chance, results on them say nothing of new data"
             )
+        if known == len(split):
+            break
     return split
 
 

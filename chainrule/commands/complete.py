@@ -43,8 +43,8 @@ def run(args: Namespace) -> int:
     check_count("-n", args.n)
     check_count("--images", args.images)
     model = load_run(args)
-    check_out(out, model.domain, (".png", ".npz"))
     evidence = given_half(model, args.keep)
+    check_out(out, model.domain, (".png", ".npz"))
     x = spread(load_split(args, model).values(), args.images)
     with bar("completing", len(x) * args.n) as shown:
         draws = complete(model, x, evidence, args.n, seed=args.seed, temperature=args.temperature, tick=shown)

@@ -130,7 +130,7 @@ def print_results(story: Story, out: Path) -> None:
         console.print(table)
     console.print(f"± is the standard error over the test images. {laws_in_words(story)}")
     console.print(f"Report: {out / 'report.html'}", soft_wrap=True)
-    console.print(f"Go on:  chainrule sample {story.best.folder} -n 64 --out samples.png", soft_wrap=True)
+    console.print(f"Go on:  chainrule sample {story.best.folder} -n 64 --out {out / 'more.png'}", soft_wrap=True)
 
 
 def laws_in_words(story: Story) -> str:
