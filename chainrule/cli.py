@@ -68,8 +68,11 @@ def carry_out(name: str, argv: list[str]) -> int:
     except ChainruleError as error:
         return complain(str(error))
     except TrainingStopped as error:
+        if error.interrupted:
+            print(f"chainrule: {error}", file=sys.stderr)
+            return INTERRUPTED
         complain(str(error))
-        return INTERRUPTED if error.interrupted else FAILED
+        return FAILED
     except (MemoryError, RuntimeError) as error:
         if not is_memory_short(error):
             raise

@@ -122,7 +122,7 @@ def test_train_stops_when_asked_and_resumes(sign, cli, folder, tmp_path, monkeyp
         status, _, err = cli(*words)
     assert status == 130
     last = err.splitlines()[-1]
-    assert last == f"chainrule: error: stopped in epoch 2 after update 2 of 4; resume to go on from {run}"
+    assert last == f"chainrule: stopped in epoch 2 after update 2 of 4; resume to go on from {run}"
     status, _, err = cli(*words, "--resume")
     assert status == 0
     assert err.splitlines()[0] == "resumed after epoch 1, update 2 of the next"
@@ -147,7 +147,7 @@ def test_a_process_that_is_interrupted_says_one_line_and_ends_with_130(folder, t
     process.send_signal(signal.SIGINT)
     last = process.communicate(timeout=60)[1].splitlines()[-1]
     assert process.returncode == 130
-    assert last.startswith("chainrule: error: stopped in epoch ")
+    assert last.startswith("chainrule: stopped in epoch ")
     assert isinstance(cr.load(run), cr.MADE)
 
 
