@@ -101,6 +101,7 @@ class AutoregressiveModel(nn.Module, ABC):
 
     @property
     def device(self) -> torch.device:
+        """Where the weights are, and data must be."""
         return self._weight.device
 
     def encode(self, x: Tensor) -> Tensor:
