@@ -39,7 +39,7 @@ class Work:
 
     @contextmanager
     def stage(self, seconds: float, note: str) -> Iterator[Tell]:
-        """A stage expected to take so long; It counts"""
+        """A stage expected to take so long; it is told which share of it is done."""
         began = self._done
 
         def tell(share: float, more: str = "") -> None:
