@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import math
-import os
 import signal
 from pathlib import Path
 
@@ -88,7 +87,7 @@ def signalled(monkeypatch, sign: signal.Signals, at: int) -> None:
         nonlocal calls
         calls += 1
         if calls == at:
-            os.kill(os.getpid(), sign)
+            signal.raise_signal(sign)  # to this thread, and so at once
         return descend(self, x)
 
     monkeypatch.setattr(Trainer, "descend", wrapped)

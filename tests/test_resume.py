@@ -206,7 +206,7 @@ def test_a_second_signal_stops_at_once(tmp_path, monkeypatch, killed, unbroken):
     assert killed("static", out, "update", 4) == -signal.SIGKILL
     with monkeypatch.context() as patch:
         signalled(patch, signal.SIGINT, 7)
-        patch.setattr(FIT.RunFolder, "save", lambda *_: os.kill(os.getpid(), signal.SIGINT))
+        patch.setattr(FIT.RunFolder, "save", lambda *_: signal.raise_signal(signal.SIGINT))
         with pytest.raises(KeyboardInterrupt):
             train("static", tmp_path, out, resume=True)
     assert outcome(*train("static", tmp_path, out, resume=True), out) == unbroken("static")
