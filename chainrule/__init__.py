@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from chainrule.domain import Levels as Levels
     from chainrule.errors import ChainruleError as ChainruleError
     from chainrule.errors import TrainingStopped as TrainingStopped
+    from chainrule.laws import check_leak as check_leak
     from chainrule.laws import check_model as check_model
     from chainrule.models import MADE as MADE
     from chainrule.models import AutoregressiveModel as AutoregressiveModel
     from chainrule.models import Independent as Independent
     from chainrule.models import PixelCNN as PixelCNN
+    from chainrule.models import PixelRNN as PixelRNN
     from chainrule.order import Order as Order
     from chainrule.tasks.complete import complete as complete
     from chainrule.tasks.evaluate import evaluate as evaluate
@@ -36,8 +38,8 @@ _HOMES = {
     "data": ["load_data"],
     "domain": ["Binary", "Levels"],
     "errors": ["ChainruleError", "TrainingStopped"],
-    "laws": ["check_model"],
-    "models": ["MADE", "AutoregressiveModel", "Independent", "PixelCNN"],
+    "laws": ["check_leak", "check_model"],
+    "models": ["MADE", "AutoregressiveModel", "Independent", "PixelCNN", "PixelRNN"],
     "order": ["Order"],
     "tasks.complete": ["complete"],
     "tasks.evaluate": ["evaluate"],

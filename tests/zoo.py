@@ -13,6 +13,7 @@ from chainrule.models.base import AutoregressiveModel
 from chainrule.models.independent import Independent
 from chainrule.models.made import MADE
 from chainrule.models.pixelcnn import PixelCNN
+from chainrule.models.pixelrnn import PixelRNN
 from chainrule.order import shuffled
 
 five, image, colour = Binary((5,)), Binary((1, 3, 4)), Binary((3, 2, 2))
@@ -61,4 +62,60 @@ ZOO: dict[str, Callable[[], AutoregressiveModel]] = {
     "pixelcnn 2x2, colour, 3 features": partial(PixelCNN, colour, blocks=1, features=3),
     "pixelcnn 2x3, 2 channels": partial(PixelCNN, Binary((2, 2, 3)), blocks=1, features=4),
     "pixelcnn 4x3, colour, 256 levels": partial(PixelCNN, Levels((3, 4, 3), 256), blocks=1, features=6),
+    "pixelcnn 1x4, 4 levels": partial(PixelCNN, Levels((1, 1, 4), 4), blocks=1, features=2),
+    "pixelcnn 3x1, colour": partial(PixelCNN, Binary((3, 3, 1)), blocks=1, features=6),
+    "pixelcnn 1x1, colour, 4 levels": partial(PixelCNN, Levels((3, 1, 1), 4), blocks=1, features=3),
+    "pixelcnn 5x7, colour, 4 levels": partial(PixelCNN, Levels((3, 5, 7), 4), blocks=2, features=6),
+    "row 1x1": partial(PixelRNN, Binary((1, 1, 1)), "row", layers=1, features=3),
+    "row 1x5": partial(PixelRNN, Binary((1, 1, 5)), "row", layers=2, features=4),
+    "row 5x1": partial(PixelRNN, Binary((1, 5, 1)), "row", layers=2, features=4),
+    "row 3x4, position bias": partial(PixelRNN, image, "row", layers=2, features=4, position_bias=True),
+    "row 5x7": partial(PixelRNN, Binary((1, 5, 7)), "row", layers=3, features=4),
+    "row 12x3": partial(PixelRNN, Binary((1, 12, 3)), "row", layers=1, features=3),
+    "row, no layers": partial(PixelRNN, Binary((1, 3, 3)), "row", layers=0, features=3),
+    "row, no residual": partial(PixelRNN, Binary((1, 3, 3)), "row", layers=2, features=3, residual=False),
+    "row, skip": partial(PixelRNN, Binary((1, 3, 3)), "row", layers=2, features=3, skip=True),
+    "row, skip, no residual": partial(
+        PixelRNN, Binary((1, 3, 3)), "row", layers=2, features=3, residual=False, skip=True
+    ),
+    "row 1x4, 4 levels": partial(PixelRNN, Levels((1, 1, 4), 4), "row", layers=1, features=2),
+    "row 5x7, 4 levels": partial(PixelRNN, Levels((1, 5, 7), 4), "row", layers=2, features=4),
+    "row 2x1, 256 levels": partial(PixelRNN, Levels((1, 2, 1), 256), "row", layers=1, features=2),
+    "row 2x2, colour": partial(PixelRNN, colour, "row", layers=2, features=6),
+    "row 1x1, colour, 4 levels": partial(PixelRNN, Levels((3, 1, 1), 4), "row", layers=1, features=3),
+    "row 2x2, colour, uneven groups": partial(PixelRNN, colour, "row", layers=2, features=5, skip=True),
+    "row 5x7, colour, 4 levels": partial(PixelRNN, Levels((3, 5, 7), 4), "row", layers=2, features=6),
+    "row 3x2, colour, 256 levels": partial(PixelRNN, Levels((3, 3, 2), 256), "row", layers=1, features=4),
+    "diagonal 1x1": partial(PixelRNN, Binary((1, 1, 1)), "diagonal", layers=1, features=3),
+    "diagonal 1x1, full context": partial(
+        PixelRNN, Binary((1, 1, 1)), "diagonal", layers=1, features=3, full_context=True
+    ),
+    "diagonal 1x5": partial(PixelRNN, Binary((1, 1, 5)), "diagonal", layers=2, features=4),
+    "diagonal 5x1, full context": partial(
+        PixelRNN, Binary((1, 5, 1)), "diagonal", layers=2, features=4, full_context=True
+    ),
+    "diagonal 3x4, position bias": partial(PixelRNN, image, "diagonal", layers=2, features=4, position_bias=True),
+    "diagonal 4x3, full context": partial(
+        PixelRNN, Binary((1, 4, 3)), "diagonal", layers=1, features=4, full_context=True
+    ),
+    "diagonal 5x7": partial(PixelRNN, Binary((1, 5, 7)), "diagonal", layers=3, features=4),
+    "diagonal 2x13, full context": partial(
+        PixelRNN, Binary((1, 2, 13)), "diagonal", layers=1, features=3, full_context=True
+    ),
+    "diagonal, no layers": partial(PixelRNN, Binary((1, 3, 3)), "diagonal", layers=0, features=3),
+    "diagonal, skip, no residual": partial(
+        PixelRNN, Binary((1, 3, 3)), "diagonal", layers=2, features=3, residual=False, skip=True
+    ),
+    "diagonal 1x4, 4 levels": partial(PixelRNN, Levels((1, 1, 4), 4), "diagonal", layers=1, features=2),
+    "diagonal 5x7, 4 levels": partial(PixelRNN, Levels((1, 5, 7), 4), "diagonal", layers=2, features=4),
+    "diagonal 2x1, 256 levels": partial(PixelRNN, Levels((1, 2, 1), 256), "diagonal", layers=1, features=2),
+    "diagonal 2x2, colour": partial(PixelRNN, colour, "diagonal", layers=2, features=6),
+    "diagonal 1x1, colour, 4 levels": partial(PixelRNN, Levels((3, 1, 1), 4), "diagonal", layers=1, features=3),
+    "diagonal 2x2, colour, uneven groups, full context": partial(
+        PixelRNN, colour, "diagonal", layers=2, features=5, full_context=True, skip=True
+    ),
+    "diagonal 5x7, colour, 4 levels": partial(
+        PixelRNN, Levels((3, 5, 7), 4), "diagonal", layers=2, features=6, full_context=True
+    ),
+    "diagonal 3x2, colour, 256 levels": partial(PixelRNN, Levels((3, 3, 2), 256), "diagonal", layers=1, features=4),
 }

@@ -39,7 +39,8 @@ def options(parser: ArgumentParser, argv: Sequence[str]) -> None:
     add_keywords(parser, Settings, skip=("seed",))
     parser.add_argument("--seed", type=int, default=0, help="of the model's weights and of the order of the data")
     if chosen is not None:
-        add_keywords(parser, BY_NAME[chosen], prefix="model.", skip=("seed", "order"))
+        named = BY_NAME[chosen]
+        add_keywords(parser, named.make, prefix="model.", skip=("seed", "order", *named.fixed))
 
 
 def model_named(argv: Sequence[str]) -> str | None:

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from chainrule.layers.masks import convolution_mask
+from chainrule.layers.reach import colour_taps, convolution_reach
 
 
 def he_init(weight: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:
@@ -49,6 +50,10 @@ class MaskedLinear(nn.Module):
         """[n, in] to [n, out]."""
         return F.linear(x, self.mask * self.weight, self.bias)
 
+    def receptive_field(self, seen: Tensor) -> Tensor:
+        """What each output can depend on, bool [out, D], given what each input does, bool [in, D]."""
+        return self.mask.cpu().float() @ seen.float() > 0
+
 
 class MaskedConv2d(nn.Module):
     """A convolution that sees only pixels before its own, and at its own pixel the colours that `kind` allows.
@@ -73,9 +78,27 @@ class MaskedConv2d(nn.Module):
         self.register_buffer("mask", mask[:, :, : kernel // 2 + 1].contiguous(), persistent=False)
         self.weight = nn.Parameter(he_init(torch.empty(self.mask.shape), self.mask, generator))
         self.bias = nn.Parameter(torch.zeros(len(out_groups)))
+        self.in_groups, self.out_groups = in_groups, out_groups
         self.reach = kernel // 2
 
     def forward(self, x: Tensor) -> Tensor:
         """[n, in, H, W] to [n, out, H, W]."""
         above = F.pad(x, (0, 0, self.reach, 0)) if self.reach else x
         return F.conv2d(above, self.mask * self.weight, self.bias, padding=(0, self.reach))
+
+    @property
+    def taps(self) -> Tensor:
+        """From which colour to which the kernel is open: bool [colours out, colours in, rows, columns]."""
+        return colour_taps(self.mask, self.out_groups, self.in_groups)
+
+    def receptive_field(self, seen: Tensor) -> Tensor:
+        """The field of the output, bool [colours out, H, W, D], given that of the input (`layers/reach.py`)."""
+        return convolution_reach(seen, self.taps)
+
+
+class MaskedMap(MaskedLinear):
+    """A 1×1 convolution over maps [in, pixels, n]: the masked product, with the features first."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[in, pixels, n] to [out, pixels, n]."""
+        return torch.addmm(self.bias[:, None], self.mask * self.weight, x.flatten(1)).view(-1, *x.shape[1:])

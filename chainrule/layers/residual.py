@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -35,3 +38,20 @@ class ResidualBlock(nn.Module):
         h = self.spread(h.relu_())
         y: Tensor = self.expand(h.relu_())
         return x + y
+
+    def receptive_field(self, seen: Tensor) -> Tensor:
+        """The field of the output, bool [colours, H, W, D], given that of the input (`layers/reach.py`)."""
+        field = seen
+        for layer in (self.reduce, self.spread, self.expand):
+            field = layer.receptive_field(field)
+        return seen | field
+
+
+class ResidualStack(nn.Sequential):
+    """Residual blocks, one after the other."""
+
+    def receptive_field(self, seen: Tensor) -> Tensor:
+        """The field of the last output, bool [colours, H, W, D], given that of the input (`layers/reach.py`)."""
+        for block in cast("Iterable[ResidualBlock]", self):
+            seen = block.receptive_field(seen)
+        return seen

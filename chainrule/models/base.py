@@ -65,6 +65,14 @@ class AutoregressiveModel(nn.Module, ABC):
         """`log_prob`, under the name that wrappers such as DistributedDataParallel call."""
         return self.log_prob(x)
 
+    def receptive_field(self) -> Tensor | None:
+        """bool [D, D]: row i is True at the sites that the conditional of site i can depend on, whatever the weights.
+
+        It follows from the layers' kernels, masks and recurrences, not from running them; law 6 holds the model to it.
+        None where the model does not say.
+        """
+        return None
+
     # The sequential half. This one runs `conditionals` again at every step: slow, and right by construction. A model
     # that overrides it must agree with it (law 3).
 

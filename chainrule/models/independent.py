@@ -32,3 +32,6 @@ class Independent(AutoregressiveModel):
 
     def conditionals(self, x: Tensor) -> Conditionals:
         return self.domain.conditionals(self.logits.expand(len(x), *self.logits.shape))
+
+    def receptive_field(self) -> Tensor:
+        return torch.zeros(self.domain.sites, self.domain.sites, dtype=torch.bool)

@@ -5,7 +5,8 @@ Germain, Gregor, Murray, Larochelle: MADE: Masked Autoencoder for Distribution E
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -80,6 +81,15 @@ class MADE(AutoregressiveModel):
         if self.skip is not None:
             logits = logits + self.skip(x)
         return self.domain.conditionals(logits.view(len(x), *self.domain.shape, self.domain.parameters))
+
+    def receptive_field(self) -> Tensor:
+        inputs = torch.eye(self.domain.sites, dtype=torch.bool)
+        seen = inputs
+        for layer in (*cast("Iterable[MaskedLinear]", self.layers), self.output):
+            seen = layer.receptive_field(seen)
+        if self.skip is not None:
+            seen = seen | self.skip.receptive_field(inputs)
+        return seen.view(self.domain.sites, self.domain.parameters, -1).any(1)
 
 
 def hidden_degrees(sites: int, hidden: Sequence[int], rng: torch.Generator) -> list[Tensor]:

@@ -1,0 +1,98 @@
+"""What PixelCNN and PixelRNN share: Table 1 of their paper but for its middle rows.
+
+van den Oord, Kalchbrenner, Kavukcuoglu: Pixel Recurrent Neural Networks. 2016, arXiv:1601.06759.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from chainrule.conditionals import Conditionals
+from chainrule.domain import Domain
+from chainrule.errors import ChainruleError
+from chainrule.layers.lstm import LSTMStack
+from chainrule.layers.masked import MaskedConv2d
+from chainrule.layers.masks import colour_groups
+from chainrule.layers.reach import itself
+from chainrule.layers.residual import ResidualStack
+from chainrule.models.base import AutoregressiveModel
+from chainrule.order import raster
+from chainrule.seeding import Seed, as_seed, generator
+
+MOST_LAYERS = 1000
+"""No such model is so deep: a damaged description that asks for more must not fill the memory."""
+
+
+class ImageModel(AutoregressiveModel):
+    """7×7 mask A; a stack of layers that each model has of its own; twice ReLU and 1×1 mask B; sigmoid or softmax.
+
+    Its features are the paper's 2h throughout, in groups by colour.
+
+    Args:
+        domain: images (C, H, W).
+        features: the paper's h.
+        position_bias: whether each feature and position has a learned bias after the first layer.
+        seed: draws the weights.
+        stack: makes the stack from the generator that draws all weights.
+
+    Raises:
+        ChainruleError: a domain that is not of images, or fewer features than colours.
+    """
+
+    def __init__(
+        self,
+        domain: Domain,
+        features: int,
+        position_bias: bool,
+        seed: Seed,
+        stack: Callable[[torch.Generator], ResidualStack | LSTMStack],
+    ) -> None:
+        super().__init__()
+        self.domain, self.features, self.position_bias = domain, features, position_bias
+        self.seed, self.order = as_seed(seed), raster(domain)
+        name, shape = type(self).__name__, domain.shape
+        if not domain.is_image:
+            raise ChainruleError(f"{name} takes images (C, H, W), not data of shape {shape}; MADE takes any shape")
+        if features < shape[0]:
+            colours = "at least 1 feature" if shape[0] == 1 else f"a feature for each of the {shape[0]} colours"
+            raise ChainruleError(f"{name} needs {colours}, and features is {features}")
+        rng, wide = generator(self.seed), colour_groups(2 * features, shape[0])
+        self.first = MaskedConv2d(torch.arange(shape[0]), wide, 7, "A", rng)
+        self.position = nn.Parameter(torch.zeros(2 * features, *shape[1:])) if position_bias else None
+        self.stack = stack(rng)
+        self.head = MaskedConv2d(wide, wide, 1, "B", rng)
+        self.output = MaskedConv2d(wide, torch.arange(shape[0]).repeat_interleave(domain.parameters), 1, "B", rng)
+        nn.init.zeros_(self.output.weight)  # all conditionals start uniform
+
+    @property
+    def firsts(self) -> tuple[MaskedConv2d, ...]:
+        """The layers that read the image: the stack takes a map from each."""
+        return (self.first,)
+
+    def conditionals(self, x: Tensor) -> Conditionals:
+        x = self.encode(x)
+        h: Tensor = self.stack(*(self._placed(layer(x)) for layer in self.firsts))
+        logits: Tensor = self.output(F.relu(self.head(F.relu(h))))
+        # [n, C·K, H, W] to [n, C, H, W, K]
+        by_colour = logits.view(len(x), -1, self.domain.parameters, *logits.shape[2:])
+        return self.domain.conditionals(by_colour.movedim(2, -1))
+
+    def _placed(self, h: Tensor) -> Tensor:
+        """The map with its bias by position, and channels last: the 1×1 convolutions are then plain matrix products."""
+        h = h.contiguous(memory_format=torch.channels_last)
+        return h if self.position is None else h + self.position.to(h.dtype)  # its type under autocast is kept
+
+    def receptive_field(self) -> Tensor:
+        image = itself(self.domain.shape)
+        seen = self.stack.receptive_field(*(layer.receptive_field(image) for layer in self.firsts))
+        return self.output.receptive_field(self.head.receptive_field(seen)).flatten(0, 2)
+
+
+def check_depth(model: AutoregressiveModel, name: str, depth: int) -> None:
+    """Raises ChainruleError for a number of layers that no model has."""
+    if not 0 <= depth <= MOST_LAYERS:
+        raise ChainruleError(f"{type(model).__name__} needs 0 to {MOST_LAYERS} {name}, not {depth}")
