@@ -1,0 +1,115 @@
+"""Training steps of PixelRNN against the plain loop: `python benchmarks/recurrence.py`.
+
+Each side runs in a process of its own, and they take turns. The plain loop is timed with the C library's allocator as
+it comes, and, apart, with freed memory kept, as `fit` keeps it; so the table shows what each of the two changes gives.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import statistics
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import torch
+from plain_rnn import plain_log_prob
+
+import chainrule as cr
+from chainrule.hardware import keep_freed_memory
+
+SIDES = {
+    "plain loop": (plain_log_prob, False),
+    "plain loop, memory kept": (plain_log_prob, True),
+    "chainrule": (cr.PixelRNN.log_prob, True),
+}
+"""How each side computes log p, and whether its process keeps freed memory."""
+
+
+def main() -> None:
+    args = arguments()
+    table = [compare(cell, args) for cell in ("row", "diagonal")]
+    print(f"\n{args.layers} layers, h = {args.features}, {args.size}×{args.size} binary, batch {args.batch}; images/s")
+    for row in table:
+        speeds = ", ".join(f"{side} {speed:.1f}" for side, speed in row["images per second"].items())
+        print(f"{row['cell']:9} {speeds}: {row['ratio']:.1f} times the plain loop")
+    if args.out:
+        Path(args.out).write_text(json.dumps({"threads": torch.get_num_threads(), "table": table}, indent=2) + "\n")
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    for name, value in {"layers": 7, "features": 16, "size": 28, "batch": 16, "rounds": 7}.items():
+        parser.add_argument(f"--{name}", type=int, default=value)
+    parser.add_argument("--out", help="a JSON file")
+    return parser.parse_args()
+
+
+def compare(cell: str, args: argparse.Namespace) -> dict[str, object]:
+    """The medians over rounds in which each side takes its turn."""
+    check(cell, args)
+    context = multiprocessing.get_context("spawn")
+    workers = {}
+    for side in SIDES:
+        ours, theirs = context.Pipe()
+        context.Process(target=work, args=(theirs, side, cell, args), daemon=True).start()
+        workers[side] = ours
+    seconds: dict[str, list[float]] = {side: [] for side in SIDES}
+    for _ in range(args.rounds):
+        for side, worker in workers.items():
+            worker.send("step")
+            seconds[side].append(worker.recv())
+    for worker in workers.values():
+        worker.send("stop")
+    speeds = {side: args.batch / statistics.median(each) for side, each in seconds.items()}
+    ratio = speeds["chainrule"] / speeds["plain loop"]
+    print(f"{cell}: {ratio:.1f}", flush=True)
+    return {"cell": cell, "images per second": speeds, "ratio": ratio, "seconds": seconds}
+
+
+def check(cell: str, args: argparse.Namespace) -> None:
+    """The two sides are one function, with one gradient."""
+    model, x = make(cell, args)
+    noise = torch.Generator().manual_seed(1)
+    with torch.no_grad():  # zero weights would hide what is behind them
+        for weight in model.parameters():
+            weight.add_(0.1 * torch.randn(weight.shape, generator=noise))
+    model = model.double()
+    ours = torch.autograd.grad(model.log_prob(x[:2]).sum(), list(model.parameters()))
+    plain = torch.autograd.grad(plain_log_prob(model, x[:2]).sum(), list(model.parameters()))
+    torch.testing.assert_close(ours, plain)
+
+
+def make(cell: str, args: argparse.Namespace) -> tuple[cr.PixelRNN, torch.Tensor]:
+    shape = (1, args.size, args.size)
+    model = cr.PixelRNN(cr.Binary(shape), cell, args.layers, args.features)
+    return model, torch.randint(2, (args.batch, *shape), generator=torch.Generator().manual_seed(0))
+
+
+def work(pipe: Connection, side: str, cell: str, args: argparse.Namespace) -> None:
+    """A process that takes a training step when it is told, and says how long it took."""
+    log_prob, keep = SIDES[side]
+    if keep:
+        keep_freed_memory()
+    model, x = make(cell, args)
+    optimiser = torch.optim.AdamW(model.parameters())
+    step(model, x, optimiser, log_prob)
+    while pipe.recv() == "step":
+        start = time.perf_counter()
+        step(model, x, optimiser, log_prob)
+        pipe.send(time.perf_counter() - start)
+
+
+def step(
+    model: cr.PixelRNN, x: torch.Tensor, optimiser: torch.optim.Optimizer, log_prob: Callable[..., torch.Tensor]
+) -> None:
+    optimiser.zero_grad()
+    (-log_prob(model, x).mean()).backward()
+    optimiser.step()
+
+
+if __name__ == "__main__":
+    main()
