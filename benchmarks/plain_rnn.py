@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from chainrule import PixelRNN
-from chainrule.layers.lstm import DiagonalBiLSTM, LSTMCells, RowLSTM
+from chainrule.layers.lstm import DiagonalBiLSTM, ImageLSTM, RowLSTM
 
 
 def plain_log_prob(model: PixelRNN, x: Tensor) -> Tensor:
@@ -34,12 +34,11 @@ def plain_log_prob(model: PixelRNN, x: Tensor) -> Tensor:
 
 def plain_row(lstm: RowLSTM, x: Tensor) -> Tensor:
     """[n, 2h, H, W] to [n, h, H, W]: a 1×3 input-to-state convolution, then a loop over rows."""
-    cells = lstm.cells
-    here, left = (cells.mask * cells.input_to_state[0]).chunk(2, 1)
+    here, left = (lstm.mask * lstm.input_to_state[0]).chunk(2, 1)
     kernel = torch.stack([left, here, torch.zeros_like(here)], -1)[:, :, None]
-    gates = F.conv2d(x, kernel, cells.bias[0, :, 0], padding=(0, 1))
-    taps = cells.state_to_state[:, 0].movedim(0, -1)
-    h, c = (state[0, None, :, None].expand(len(x), -1, x.shape[3]) for state in (cells.hidden, cells.cell))
+    gates = F.conv2d(x, kernel, lstm.bias[0, :, 0], padding=(0, 1))
+    taps = lstm.state_to_state[:, 0].movedim(0, -1)
+    h, c = (state[0, None, :, None].expand(len(x), -1, x.shape[3]) for state in (lstm.hidden, lstm.cell))
     rows = []
     for row in range(x.shape[2]):
         h, c = lstm_step(gates[:, :, row] + F.conv1d(h, taps, padding=1), c)
@@ -49,16 +48,16 @@ def plain_row(lstm: RowLSTM, x: Tensor) -> Tensor:
 
 def plain_diagonal(lstm: DiagonalBiLSTM, x: Tensor, right: Tensor | None = None) -> Tensor:
     """[n, 2h, H, W] to [n, h, H, W]: the two scans, the one from the right mirrored and shifted one row down."""
-    left = plain_scan(lstm.cells, 0, x)
-    mirrored = plain_scan(lstm.cells, 1, (x if right is None else right).flip(3)).flip(3)
+    left = plain_scan(lstm, 0, x)
+    mirrored = plain_scan(lstm, 1, (x if right is None else right).flip(3)).flip(3)
     return left + F.pad(mirrored, (0, 0, 1, 0))[:, :, :-1]
 
 
-def plain_scan(cells: LSTMCells, direction: int, x: Tensor) -> Tensor:
+def plain_scan(lstm: ImageLSTM, direction: int, x: Tensor) -> Tensor:
     """[n, 2h, H, W] to [n, h, H, W]: skew, a loop over the columns of the skewed map, and back."""
-    gates = skew(convolution(cells.mask * cells.input_to_state[direction], cells.bias[direction, :, 0], x))
-    taps = cells.state_to_state[:, direction].movedim(0, -1)
-    h0, c0 = (state[direction, None, :, None] for state in (cells.hidden, cells.cell))
+    gates = skew(convolution(lstm.mask * lstm.input_to_state[direction], lstm.bias[direction, :, 0], x))
+    taps = lstm.state_to_state[:, direction].movedim(0, -1)
+    h0, c0 = (state[direction, None, :, None] for state in (lstm.hidden, lstm.cell))
     h, c = (state.expand(len(x), -1, x.shape[2]) for state in (h0, c0))
     columns = []
     for column in range(gates.shape[3]):

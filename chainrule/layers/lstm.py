@@ -20,27 +20,25 @@ from chainrule.layers.scan import lstm_scan
 from chainrule.layers.sweep import Sweep, diagonals_sweep, rows_sweep
 
 
-class LSTMCells(nn.Module):
-    """The weights of an LSTM over images, in several directions, and its scan.
+class ImageLSTM(nn.Module):
+    """An LSTM scanned over images, in one direction or several, whose outputs are added up.
 
     The gates are four maps o, i, f, g, each grouped by colour: an R feature of any gate sees what R may see. What
     comes from other pixels' states is theirs to use whole: all those pixels are before the present one.
 
     Args:
-        features: h, of each gate.
-        mask: bool [h, in], what a feature of a gate may see of the input.
-        sweep: the steps, and the taps of the state-to-state convolution.
-        directions: how many independent LSTMs.
+        mask: bool [h, inputs · 2h], what the h features of a gate may see of the input.
+        sweep: the steps, the inputs, and the taps of the state-to-state convolution.
         generator: draws the weights.
     """
 
     mask: Tensor
 
-    def __init__(self, features: int, mask: Tensor, sweep: Sweep, directions: int, generator: torch.Generator) -> None:
+    def __init__(self, mask: Tensor, sweep: Sweep, generator: torch.Generator) -> None:
         super().__init__()
         self.sweep = sweep
         self.register_buffer("mask", mask.repeat(4, 1), persistent=False)
-        wide, taps = 4 * features, len(sweep.before)
+        (wide, features), (directions, taps) = (4 * len(mask), len(mask)), (len(sweep.inputs), len(sweep.beside))
         inputs = [he_init(torch.empty(self.mask.shape), self.mask, generator) for _ in range(directions)]
         states = torch.randn(taps, directions, wide, features, generator=generator)
         self.input_to_state = nn.Parameter(torch.stack(inputs))
@@ -50,13 +48,15 @@ class LSTMCells(nn.Module):
         with torch.no_grad():
             self.bias[:, 2 * features : 3 * features] = 1.0  # the forget gates start open
 
-    def forward(self, x: Tensor) -> Tensor:
-        """[directions, in, P, n] in the order of the sweep's steps to hidden states [directions, h, slots, n]."""
-        weights = (self.mask * self.input_to_state, self.bias, self.state_to_state)
-        return lstm_scan(x, weights, (self.hidden, self.cell), self.sweep)
+    def scan(self, *maps: Tensor) -> Tensor:
+        """A map [2h, P, n] for each direction to their outputs, added up: [h, P, n]."""
+        weights = (self.mask * self.input_to_state, self.state_to_state, self.bias)
+        states = lstm_scan(maps, weights, (self.hidden, self.cell), self.sweep)
+        outputs = self.sweep.outputs.to(states.device)
+        return torch.stack([h.index_select(1, at) for h, at in zip(states, outputs, strict=True)]).sum(0)
 
 
-class RowLSTM(nn.Module):
+class RowLSTM(ImageLSTM):
     """Rows from top to bottom; a pixel's state follows from the three nearest states of the row above.
 
     Input-to-state: 3×1 along the row, mask B, for the whole map at once. State-to-state: 3×1, unmasked.
@@ -69,28 +69,22 @@ class RowLSTM(nn.Module):
     """
 
     def __init__(self, shape: tuple[int, ...], features: int, generator: torch.Generator) -> None:
-        super().__init__()
-        colours, self.height, self.width = shape
-        mask = mask_b(features, 2 * features, colours)
+        mask = mask_b(features, 2 * features, shape[0])
         # The pixel itself through mask B, and the whole of its left neighbour.
-        both = torch.cat([mask, torch.ones_like(mask)], 1)
-        self.cells = LSTMCells(features, both, rows_sweep(self.height, self.width), 1, generator)
+        super().__init__(torch.cat([mask, torch.ones_like(mask)], 1), rows_sweep(*shape[1:]), generator)
 
     def forward(self, x: Tensor) -> Tensor:
         """[2h, P, n] to [h, P, n]."""
-        rows = x.view(len(x), self.height, self.width, -1)
-        left = nn.functional.pad(rows, (0, 0, 1, 0))[:, :, : self.width].flatten(1, 2)
-        states: Tensor = self.cells(torch.cat([x, left])[None])[0]
-        return states.index_select(1, self.cells.sweep.homes.to(x.device))
+        return self.scan(x)
 
     def receptive_field(self, seen: Tensor) -> Tensor:
         """The field of the states, bool [colours, H, W, D], given that of the input (`layers/reach.py`)."""
-        left = nn.functional.pad(seen, (0, 0, 1, 0))[:, :, : self.width]
-        here, there = self.cells.mask.chunk(2, 1)
+        left = nn.functional.pad(seen, (0, 0, 1, 0))[:, :, :-1]
+        here, there = self.mask.chunk(2, 1)
         return row_reach(gates_reach(seen, here) | gates_reach(left, there))
 
 
-class DiagonalBiLSTM(nn.Module):
+class DiagonalBiLSTM(ImageLSTM):
     """Two scans along the diagonals, from the top left and from the top right corner.
 
     A pixel's state follows from those on its left (on its right) and above. The scan from the right has seen pixels
@@ -104,32 +98,17 @@ class DiagonalBiLSTM(nn.Module):
         generator: draws the weights.
     """
 
-    order: Tensor
-    outputs: Tensor
-
     def __init__(self, shape: tuple[int, ...], features: int, generator: torch.Generator) -> None:
-        super().__init__()
-        colours, height, width = shape
-        sweep = diagonals_sweep(height, width)
-        self.cells = LSTMCells(features, mask_b(features, 2 * features, colours), sweep, 2, generator)
-        mirrored = torch.arange(height * width).view(height, width).flip(1).flatten()
-        zero = torch.full((width,), sweep.slots - 1)
-        shifted = torch.cat([zero, sweep.homes[mirrored][: (height - 1) * width]])
-        self.register_buffer("order", torch.stack([sweep.pixels, mirrored[sweep.pixels]]), persistent=False)
-        self.register_buffer("outputs", torch.stack([sweep.homes, shifted]), persistent=False)
+        super().__init__(mask_b(features, 2 * features, shape[0]), diagonals_sweep(*shape[1:]), generator)
 
     def forward(self, x: Tensor, right: Tensor | None = None) -> Tensor:
         """[2h, P, n] to [h, P, n]; the scan from the right reads `right` where that is given."""
-        maps = (x, x if right is None else right)
-        states = self.cells(torch.stack([map.index_select(1, at) for map, at in zip(maps, self.order, strict=True)]))
-        left, shifted = (state.index_select(1, at) for state, at in zip(states, self.outputs, strict=True))
-        both: Tensor = left + shifted
-        return both
+        return self.scan(x, x if right is None else right)
 
     def receptive_field(self, seen: Tensor, right: Tensor | None = None) -> Tensor:
         """The field of the states, bool [colours, H, W, D], given those of the input and of `right`."""
-        fields = (gates_reach(field, self.cells.mask) for field in (seen, seen if right is None else right))
-        return diagonal_reach(next(fields)) | mirrored_diagonal_reach(next(fields))
+        left, mirrored = (gates_reach(field, self.mask) for field in (seen, seen if right is None else right))
+        return diagonal_reach(left) | mirrored_diagonal_reach(mirrored)
 
 
 class LSTMBlock(nn.Module):

@@ -2,126 +2,201 @@
 
 Autograd through a loop over the steps records a dozen operations each, and collects the gradients of the weights from
 many small products. Here the loops hold only what depends on the step before; all else, the derivatives of the gates
-and the gradients of the weights among it, is done once for the whole map.
+and the gradients of the weights among it, is done once for the whole map. What a step multiplies, its input and the
+states that its taps read, lies in one block, so that it is one product; each step works on slices, cut beforehand.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from chainrule.layers.sweep import Sweep
+from chainrule.layers.sweep import Sweep, Window
 
 sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input
 tanh_backward = torch.ops.aten.tanh_backward.grad_input
 
 
 def lstm_scan(
-    x: Tensor, weights: tuple[Tensor, Tensor, Tensor], initial: tuple[Tensor, Tensor], sweep: Sweep
+    maps: Sequence[Tensor], weights: tuple[Tensor, Tensor, Tensor], initial: tuple[Tensor, Tensor], sweep: Sweep
 ) -> Tensor:
     """The hidden states of an LSTM over an image, in several directions at once.
 
-    For each pixel, with h' the hidden states that the taps read, and c' the cell state that one of them reads:
-    o, i, f = σ(·) and g = tanh(·) of W x + b + Σ_tap U_tap h'_tap; c = f ⊙ c' + i ⊙ g; h = o ⊙ tanh(c).
-    Memory is linear in the pixels. Gradients have no gradients of their own.
+    For each pixel, with x what is read of its map, h' the hidden states that the taps read, and c' the cell state that
+    one of them reads: o, i, f = σ(·) and g = tanh(·) of W x + Σ_tap U_tap h'_tap + b; c = f ⊙ c' + i ⊙ g;
+    h = o ⊙ tanh(c). Memory is linear in the pixels. Gradients have no gradients of their own.
     Source: PixelRNN (arXiv:1601.06759), equation 3.
 
     Args:
-        x: [directions, in, P, n], the pixels in the order of the sweep's steps.
-        weights: W [directions, 4h, in], b [directions, 4h, 1], U [taps, directions, 4h, h]; the gates o, i, f, g.
+        maps: what each direction reads, [in, P, n], the pixels as row · W + column.
+        weights: W [directions, 4h, inputs · in], U [taps, directions, 4h, h], b [directions, 4h, 1]; the gates
+            o, i, f, g.
         initial: the learned h and c beside the image, each [directions, h].
-        sweep: the steps.
+        sweep: the steps of each direction, and the pixels that its inputs are read from.
 
     Returns:
-        [directions, h, slots, n], in the type of the weights.
+        [directions, h, P + 1, n], the pixels in the order of the steps, in the type of the weights; the last place
+        holds zeros.
     """
-    with torch.autocast(x.device.type, enabled=False):  # sums over many steps want all digits
-        hidden: Tensor = _Scan.apply(x.to(weights[0].dtype), *weights, *initial, sweep)  # type: ignore[no-untyped-call]
+    w, u, b = weights
+    with torch.autocast(w.device.type, enabled=False):  # sums over many steps want all digits
+        weight = torch.cat([w, *u, b], 2)
+        hidden: Tensor = _Scan.apply(weight, *initial, sweep, *(x.to(w.dtype) for x in maps))  # type: ignore[no-untyped-call]
     return hidden
 
 
 class _Scan(torch.autograd.Function):
-    """`lstm_scan`. A column is one pixel of one datum; a slot takes n columns. d before a name: the loss's gradient."""
+    """`lstm_scan`. A column is one pixel of one datum; d before a name: the gradient of the loss by it."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, w: Tensor, b: Tensor, u: Tensor, h0: Tensor, c0: Tensor, sweep: Sweep) -> Tensor:
-        n, x = x.shape[3], x.flatten(2)
-        gates = torch.baddbmm(b, w, x)
-        h, c = _beside(h0, sweep, n), _beside(c0, sweep, n)
-        tanh_c = torch.empty_like(gates[:, : h.shape[1]])
-        taps = u.unbind()
-        for step in sweep.columns(n):
-            size, home, cell = step.size, step.home, step.before[sweep.cell]
-            gate = gates.narrow(2, step.first, size)
-            for tap, slot in zip(taps, step.before, strict=True):
-                gate.baddbmm_(tap, h.narrow(2, slot, size))
-            o, i, f, g = gate.chunk(4, 1)
-            gate.narrow(1, 0, 3 * h.shape[1]).sigmoid_()
-            torch.mul(f, c.narrow(2, cell, size), out=c.narrow(2, home, size)).addcmul_(i, g.tanh_())
-            torch.tanh(c.narrow(2, home, size), out=tanh_c.narrow(2, step.first, size))
-            torch.mul(o, tanh_c.narrow(2, step.first, size), out=h.narrow(2, home, size))
-        ctx.save_for_backward(x, w, u, gates, h, c, tanh_c)
-        ctx.sweep, ctx.n = sweep, n
-        return h.view(*h0.shape, sweep.slots, n)
+    def forward(ctx: Any, weight: Tensor, h0: Tensor, c0: Tensor, sweep: Sweep, *maps: Tensor) -> Tensor:
+        (directions, size), (features, pixels, n) = h0.shape, maps[0].shape
+        columns, inputs = pixels * n, features * sweep.inputs.shape[1]
+        read = weight.new_empty(directions, weight.shape[2], columns)  # the input, h' of each tap, and 1 for the bias
+        _gather(maps, read[:, :inputs], sweep)
+        read[:, -1] = 1
+        gates, c_read, tanh_c = (weight.new_empty(directions, k * size, columns) for k in (4, 1, 1))
+        hidden = weight.new_empty(directions, size, columns + n)
+        hidden[:, :, columns:] = 0
+        taps = read[:, inputs:-1].chunk(len(sweep.beside), 1)
+        for number, tap in enumerate(taps):
+            _beside(tap, h0, sweep, number, n)
+        _beside(c_read, c0, sweep, sweep.cell, n)
+        _through(weight, read, gates, c_read, tanh_c, hidden, taps, sweep, n)
+        ctx.save_for_backward(weight, read, gates, c_read, tanh_c)
+        ctx.sweep, ctx.n, ctx.inputs, ctx.maps = sweep, n, inputs, len(maps)
+        return hidden.view(directions, size, pixels + 1, n)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, d_hidden: Tensor) -> tuple[Tensor | None, ...]:
-        x, w, u, gates, h, c, tanh_c = ctx.saved_tensors
-        sweep, n = ctx.sweep, ctx.n
-        with torch.autocast(x.device.type, enabled=False):
-            d_gates, d_tanh = _factors(gates, _read(c, sweep.before[sweep.cell], n), tanh_c)
-            d_h, d_c = _through_time(d_hidden.flatten(2).clone(), d_gates, d_tanh, gates, u, sweep, n)
-            d_u = [torch.bmm(d_gates, _read(h, slots, n).mT) for slots in sweep.before]
-            d_x = torch.bmm(w.mT, d_gates).view(*x.shape[:2], -1, n) if ctx.needs_input_grad[0] else None
-            d_beside = (_read(state, sweep.learned, n).sum(2) for state in (d_h, d_c))
-            return d_x, torch.bmm(d_gates, x.mT), d_gates.sum(2, keepdim=True), torch.stack(d_u), *d_beside, None
+        weight, read, gates, c_read, tanh_c = ctx.saved_tensors
+        sweep, n, taps = ctx.sweep, ctx.n, len(ctx.sweep.beside)
+        of_states = weight[:, :, ctx.inputs : -1].mT.contiguous()
+        with torch.autocast(weight.device.type, enabled=False):
+            d_gates, d_tanh = _factors(gates, c_read, tanh_c)
+            f = gates.chunk(4, 1)[2]
+            d_c = _back_through(d_hidden.flatten(2).clone(), d_gates, d_tanh, f, of_states, sweep, n)
+            by_tap = [
+                torch.bmm(tap, _learned(d_gates, sweep, number, n).sum(2, keepdim=True))
+                for number, tap in enumerate(of_states.chunk(taps, 1))
+            ]
+            d_c0 = _learned(d_c * f, sweep, sweep.cell, n).sum(2)
+            d_maps: Iterable[Tensor | None] = [None] * ctx.maps
+            if any(ctx.needs_input_grad[4:]):
+                d_maps = _scatter(torch.bmm(weight[:, :, : ctx.inputs].mT, d_gates), sweep, n)
+            return torch.bmm(d_gates, read.mT), torch.cat(by_tap, 2).sum(2), d_c0, None, *d_maps
+
+
+def _through(
+    weight: Tensor,
+    read: Tensor,
+    gates: Tensor,
+    c_read: Tensor,
+    tanh_c: Tensor,
+    hidden: Tensor,
+    taps: Sequence[Tensor],
+    sweep: Sweep,
+    n: int,
+) -> None:
+    """The steps: fills the gates, the tanh of the cells, and the hidden states; and what the step after each reads."""
+    size = hidden.shape[1]
+    scale = weight.new_tensor([1.0, 1.0, 1.0, 2.0]).repeat_interleave(size)[:, None]
+    weight = weight * scale  # tanh(z) = 2σ(2z) - 1, and σ is faster by far
+    steps = sweep.columns(n)
+    parts = _steps([read, gates, *gates.chunk(4, 1), c_read, tanh_c, hidden], sweep, n)
+    for (x, gate, o, i, f, g, before, c, h), after in zip(parts, [*steps[1:], None], strict=True):
+        torch.bmm(weight, x, out=gate).sigmoid_()
+        g.mul_(2).sub_(1)
+        torch.mul(f, before, out=c).addcmul_(i, g)
+        if after:
+            _pass_on(tanh_c, c_read, after.windows[sweep.cell])
+        c.mul_(2).sigmoid_().mul_(2).sub_(1)  # from here on its tanh
+        torch.mul(o, c, out=h)
+        if after:
+            for tap, window in zip(taps, after.windows, strict=True):
+                _pass_on(hidden, tap, window)
 
 
 def _factors(gates: Tensor, c_read: Tensor, tanh_c: Tensor) -> tuple[Tensor, Tensor]:
     """What to multiply gradients at h and c with to get those at the gates, before their σ and tanh, and at c."""
-    factors = torch.empty_like(gates)
+    factors, d_tanh = torch.empty_like(gates), torch.empty_like(tanh_c)
     (o, i, f, g), (d_o, d_i, d_f, d_g) = gates.chunk(4, 1), factors.chunk(4, 1)
     sigmoid_backward(tanh_c, o, grad_input=d_o)
     sigmoid_backward(g, i, grad_input=d_i)
     sigmoid_backward(c_read, f, grad_input=d_f)
     tanh_backward(i, g, grad_input=d_g)
-    return factors, torch.ops.aten.tanh_backward(o, tanh_c)
+    tanh_backward(o, tanh_c, grad_input=d_tanh)
+    return factors, d_tanh
 
 
-def _through_time(
-    d_h: Tensor, d_gates: Tensor, d_tanh: Tensor, gates: Tensor, u: Tensor, sweep: Sweep, n: int
-) -> tuple[Tensor, Tensor]:
-    """The steps in reverse: makes `_factors` the gradients at the gates, in place; returns those at all h and c."""
-    d_c, size = torch.zeros_like(d_h), d_h.shape[1]
-    f = gates.narrow(1, 2 * size, size)
-    taps = [tap.mT.contiguous() for tap in u]
-    for step in reversed(sweep.columns(n)):
-        columns, cell = step.size, step.before[sweep.cell]
-        at_h, at_c = d_h.narrow(2, step.home, columns), d_c.narrow(2, step.home, columns)
-        at_gates = d_gates.narrow(2, step.first, columns)
-        at_c.addcmul_(at_h, d_tanh.narrow(2, step.first, columns))
-        d_o, *d_ifg = at_gates.chunk(4, 1)
+def _back_through(
+    d_h: Tensor, d_gates: Tensor, d_tanh: Tensor, f: Tensor, of_states: Tensor, sweep: Sweep, n: int
+) -> Tensor:
+    """The steps in reverse: makes `_factors` the gradients at the gates, in place; returns those at c."""
+    d_c = torch.zeros_like(d_tanh)
+    parts = _steps([d_gates, *d_gates.chunk(4, 1), d_tanh, d_c, d_h], sweep, n)
+    for (gate, d_o, d_i, d_f, d_g, from_h, at_c, at_h), step in zip(
+        reversed(parts), reversed(sweep.columns(n)), strict=True
+    ):
+        at_c.addcmul_(at_h, from_h)
         d_o.mul_(at_h)
-        for d_gate in d_ifg:
-            d_gate.mul_(at_c)
-        torch.mul(at_c, f.narrow(2, step.first, columns), out=d_c.narrow(2, cell, columns))
-        for tap, slot in zip(taps, step.before, strict=True):
-            d_h.narrow(2, slot, columns).baddbmm_(tap, at_gates)
-    return d_h, d_c
+        d_i.mul_(at_c)
+        d_f.mul_(at_c)
+        d_g.mul_(at_c)
+        cell = step.windows[sweep.cell]
+        torch.mul(*(each.narrow(2, cell.to, cell.size) for each in (d_c, f)), out=d_c.narrow(2, cell.of, cell.size))
+        d_taps = torch.bmm(of_states, gate).chunk(len(step.windows), 1)
+        for d_tap, each in zip(d_taps, step.windows, strict=True):
+            d_h.narrow(2, each.of, each.size).add_(d_tap.narrow(2, each.to - step.first, each.size))
+    return d_c
 
 
-def _beside(state: Tensor, sweep: Sweep, n: int) -> Tensor:
-    """Columns of states [directions, h, slots · n]: the learned one [directions, h] where it belongs, else zero."""
-    states = state.new_zeros(*state.shape, sweep.slots, n)
-    states[:, :, sweep.learned.to(state.device)] = state[:, :, None, None]
-    return states.flatten(2)
+def _steps(maps: Sequence[Tensor], sweep: Sweep, n: int) -> list[tuple[Tensor, ...]]:
+    """The columns of each step, of each map."""
+    sizes = [step.size * n for step in sweep.steps]
+    columns = sum(sizes)
+    return list(zip(*(each.narrow(2, 0, columns).split_with_sizes(sizes, 2) for each in maps), strict=True))
 
 
-def _read(states: Tensor, slots: Tensor, n: int) -> Tensor:
-    """The columns [directions, h, m · n] of m slots, out of those of all."""
-    every = states.view(*states.shape[:2], -1, n)
-    return every.index_select(2, slots.to(states.device)).flatten(2)
+def _pass_on(states: Tensor, read: Tensor, window: Window) -> None:
+    """Copies the states of a step's pixels to where the next step reads them."""
+    read.narrow(2, window.to, window.size).copy_(states.narrow(2, window.of, window.size))
+
+
+def _gather(maps: Sequence[Tensor], read: Tensor, sweep: Sweep) -> None:
+    """Copies the inputs of each direction [directions, inputs · in, P · n] out of its map, zeros beside the image."""
+    for direction, (pixels, x) in enumerate(zip(sweep.inputs.to(read.device), maps, strict=True)):
+        for part, at in zip(read[direction].chunk(len(pixels)), pixels, strict=True):
+            part = part.view(x.shape)
+            torch.index_select(x, 1, at.clamp(min=0), out=part)
+            part[:, at < 0] = 0
+
+
+def _scatter(d_read: Tensor, sweep: Sweep, n: int) -> list[Tensor]:
+    """The gradients at the maps: `_gather` backwards."""
+    d_maps = []
+    for d_inputs, pixels in zip(d_read, sweep.inputs.to(d_read.device), strict=True):
+        parts = d_inputs.view(len(pixels), -1, pixels.shape[1], n)
+        d_map = torch.zeros_like(parts[0])
+        for part, at in zip(parts, pixels, strict=True):
+            part[:, at < 0] = 0
+            d_map.index_add_(1, at.clamp(min=0), part)
+        d_maps.append(d_map)
+    return d_maps
+
+
+def _beside(read: Tensor, state: Tensor, sweep: Sweep, tap: int, n: int) -> None:
+    """Writes the learned state [directions, h], or the zeros of padding, where the tap reads beside the image."""
+    places, learned = (each[tap].to(state.device) for each in (sweep.beside, sweep.learned))
+    read.view(*read.shape[:2], -1, n)[:, :, places] = (state[:, :, None] * learned.to(state.dtype))[..., None]
+
+
+def _learned(columns: Tensor, sweep: Sweep, tap: int, n: int) -> Tensor:
+    """The columns of the pixels for which the tap reads the learned state."""
+    places = sweep.beside[tap][sweep.learned[tap] > 0].to(columns.device)
+    return columns.view(*columns.shape[:2], -1, n).index_select(2, places).flatten(2)

@@ -1,7 +1,7 @@
-"""The order in which a recurrent layer visits an image, and where each step finds the states that it reads.
+"""The order in which a recurrent layer visits an image, and what each step reads.
 
-States lie in slots: one for each pixel, and some beside the image. Slots are numbered so that the pixels of a step,
-and what each tap of the state-to-state convolution reads for them, are ranges: a step slices, and copies nothing.
+The pixels of a step, and what each tap of the state-to-state convolution reads for them, are ranges: a step slices and
+never gathers.
 """
 
 from __future__ import annotations
@@ -19,109 +19,122 @@ Pixel = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Step:
-    """Pixels that are computed at once.
+class Window:
+    """The pixels of a step for which one tap reads the step before: those from `to` on read the states from `of` on.
 
-    Attributes:
-        size: how many.
-        first: how many pixels the steps before it hold.
-        home: the first of the slots that its states go to.
-        before: the first of the slots that each tap reads.
+    Pixels are counted in the order of the steps.
     """
 
+    of: int
+    to: int
     size: int
+
+
+@dataclass(frozen=True)
+class Step:
+    """Pixels that are computed at once: `size` of them, from pixel `first` on; and a window for each tap."""
+
     first: int
-    home: int
-    before: tuple[int, ...]
+    size: int
+    windows: tuple[Window, ...]
 
     def columns(self, n: int) -> Step:
-        """The same step over n images at once."""
-        return Step(self.size * n, self.first * n, self.home * n, tuple(slot * n for slot in self.before))
+        """The same step over n images, in columns: each pixel takes n."""
+        windows = tuple(Window(each.of * n, each.to * n, each.size * n) for each in self.windows)
+        return Step(self.first * n, self.size * n, windows)
 
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    """All steps over an image of P pixels.
+    """All steps over an image of P pixels, which are row · W + column, in one direction or in several at once.
 
     Attributes:
-        steps: in the order of computation; a step reads only slots that the step before wrote, or that none writes.
-        slots: how many there are; the last one stays zero.
-        pixels: the pixels in the order of the steps, as row · W + column, int64 [P].
-        homes: the slot of each pixel, by row · W + column, int64 [P].
-        before: the slot that each tap reads, for the pixels in the order of the steps, int64 [taps, P].
-        learned: slots beside the image that hold the learned initial state; others beside it hold zero.
+        steps: in the order of computation; each reads the states of the step before, and those beside the image.
+        inputs: for each direction and input, the pixel whose features are read, in the order of the steps, int64
+            [directions, inputs, P]; -1 beside the image.
+        outputs: for each direction, where in the order of the steps a pixel's output is, int64 [directions, P]; P for
+            none.
+        beside: for each tap, the pixels for which it reads beside the image, in the order of the steps.
+        learned: for each tap and each of these, 1 where the learned initial state is read, and 0 where it is padding.
         cell: the tap whose cell state flows on.
     """
 
     steps: tuple[Step, ...]
-    slots: int
-    pixels: Tensor
-    homes: Tensor
-    before: Tensor
-    learned: Tensor
+    inputs: Tensor
+    outputs: Tensor
+    beside: tuple[Tensor, ...]
+    learned: tuple[Tensor, ...]
     cell: int
 
     def columns(self, n: int) -> tuple[Step, ...]:
-        """The steps over n images at once, counted in columns: each pixel and each slot takes n."""
+        """The steps over n images at once."""
         return tuple(step.columns(n) for step in self.steps)
 
 
 @cache
 def rows_sweep(height: int, width: int) -> Sweep:
-    """Row by row; taps above left, above and above right. The learned initial state is that above the first row.
+    """Row by row; each pixel reads itself and its left neighbour, and the states above left, above and above right.
+
+    The learned initial state is that above the first row.
 
     Example:
         >>> [step.size for step in rows_sweep(2, 5).steps]
         [5, 5]
     """
-    slots = [(row, column) for row in range(-1, height) for column in range(-1, width + 1)]
     steps = [[(row, column) for column in range(width)] for row in range(height)]
-    learned = [(-1, column) for column in range(width)]
-    return _sweep(slots, steps, ((-1, -1), (-1, 0), (-1, 1)), learned, cell=1)
+    pixels = torch.arange(height * width)
+    inputs, outputs = torch.stack([pixels, torch.where(pixels % width > 0, pixels - 1, -1)])[None], pixels[None]
+    above = {(-1, column) for column in range(width)}
+    return _sweep(steps, inputs, outputs, ((-1, -1), (-1, 0), (-1, 1)), above, cell=1)
 
 
 @cache
 def diagonals_sweep(height: int, width: int) -> Sweep:
-    """Diagonal by diagonal, from the top left corner; taps above and left.
+    """Diagonal by diagonal, from the top left corner and, mirrored, from the top right one.
 
     This is the paper's skewed map, whose column t holds the pixels with row + column = t, without the empty places of
-    that map. All that lies beside the image has the learned initial state.
+    that map. Each pixel reads itself, and the states above and left (mirrored: right). All that lies beside the image
+    has the learned initial state. The mirrored scan's outputs are shifted down by one row.
 
     Example:
         >>> [step.size for step in diagonals_sweep(2, 3).steps]
         [1, 2, 2, 1]
     """
-    diagonals = [[(row, t - row) for row in range(-1, height)] for t in range(-1, height + width - 1)]
-    slots = [(row, column) for row, column in chain(*diagonals) if -1 <= column < width and row + column >= -1]
-    inside = [[(row, column) for row, column in pixels if row >= 0 and 0 <= column < width] for pixels in diagonals[1:]]
-    return _sweep(slots, inside, ((-1, 0), (0, -1)), [pixel for pixel in slots if min(pixel) < 0], cell=1)
+    diagonals = [[(row, t - row) for row in range(height) if 0 <= t - row < width] for t in range(height + width - 1)]
+    pixels = torch.tensor([row * width + column for row, column in chain(*diagonals)])
+    places, mirrored = pixels.argsort(), torch.arange(height * width).view(height, width).flip(1).flatten()
+    above = torch.cat([torch.full((width,), height * width), places[mirrored][: (height - 1) * width]])
+    inputs, outputs = torch.stack([pixels, mirrored[pixels]])[:, None], torch.stack([places, above])
+    beside = {(-1, column) for column in range(width)} | {(row, -1) for row in range(height)}
+    return _sweep(diagonals, inputs, outputs, ((-1, 0), (0, -1)), beside, cell=1)
 
 
 def _sweep(
-    slots: Sequence[Pixel],
     steps: Sequence[Sequence[Pixel]],
+    inputs: Tensor,
+    outputs: Tensor,
     taps: Sequence[Pixel],
-    learned: Sequence[Pixel],
+    learned: set[Pixel],
     cell: int,
 ) -> Sweep:
-    slot = {pixel: number for number, pixel in enumerate(slots)}
     visited = list(chain(*steps))
-    width = 1 + max(column for _, column in visited)
+    place = {pixel: number for number, pixel in enumerate(visited)}
+    read = [[(row + down, column + right) for row, column in visited] for down, right in taps]
+    outside = [[number for number, pixel in enumerate(pixels) if pixel not in place] for pixels in read]
 
-    def read(pixel: Pixel, tap: Pixel) -> int:
-        return slot[pixel[0] + tap[0], pixel[1] + tap[1]]
+    def window(pixels: Sequence[Pixel], tap: int) -> Window:
+        first = place[pixels[0]]
+        to = [place[pixel] for pixel in pixels if read[tap][place[pixel]] in place]
+        return Window(place[read[tap][to[0]]], to[0], len(to)) if to else Window(first, first, 0)
 
-    counted, first = [], 0
-    for pixels in steps:
-        before = tuple(read(pixels[0], tap) for tap in taps)
-        counted.append(Step(len(pixels), first, slot[pixels[0]], before))
-        first += len(pixels)
     return Sweep(
-        tuple(counted),
-        len(slots) + 1,
-        torch.tensor([row * width + column for row, column in visited]),
-        torch.tensor([slot[pixel] for pixel in sorted(visited)]),
-        torch.tensor([[read(pixel, tap) for pixel in visited] for tap in taps]),
-        torch.tensor([slot[pixel] for pixel in learned]),
+        tuple(Step(place[each[0]], len(each), tuple(window(each, tap) for tap in range(len(taps)))) for each in steps),
+        inputs,
+        outputs,
+        tuple(torch.tensor(each, dtype=torch.int64) for each in outside),
+        tuple(
+            torch.tensor([float(pixels[each] in learned) for each in places])
+            for pixels, places in zip(read, outside, strict=True)
+        ),
         cell,
     )
