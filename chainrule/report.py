@@ -1,4 +1,7 @@
-"""Reports: one HTML file that needs nothing else, with its pictures inside, no scripts, and nothing fetched."""
+"""Reports: one HTML file that needs nothing else, with its pictures inside, no scripts, and nothing fetched.
+
+The same report is given as Markdown too, with its pictures beside it.
+"""
 
 from __future__ import annotations
 
@@ -43,36 +46,40 @@ NUMBER = re.compile(r"[-−+]?[\d\s.,]*\d(\s*±\s*[\d.,]+)?\s*%?")
 class Page:
     """A report that grows from top to bottom.
 
-    All text is escaped. `Words in backquotes` are set as code, and x_{i} and M^{W} with the letter below or above.
+    Each part is kept as HTML and as Markdown. All text is escaped. `Words in backquotes` are set as code, and x_{i}
+    and M^{W} with the letter below or above.
 
     Example:
         >>> page = Page("Two coins")
         >>> page.paragraph("the product of p(x_{i}), i < 2")
         >>> "p(x<sub>i</sub>), i &lt; 2" in page.html()
         True
+        >>> page.markdown()
+        '# Two coins\\n\\nthe product of p(x<sub>i</sub>), i \\\\< 2\\n'
     """
 
     title: str
-    _body: list[str] = field(default_factory=list, repr=False)
+    _body: list[tuple[str, str]] = field(default_factory=list, repr=False)
 
     def heading(self, text: str, level: int = 2) -> None:
         """A heading; level 2 begins a chapter, 3 a part of one."""
-        self._body.append(f"<h{level}>{_inline(text)}</h{level}>")
+        self._add(f"<h{level}>{_inline(text)}</h{level}>", f"{'#' * level} {_marked(text)}")
 
     def paragraph(self, text: str) -> None:
-        self._body.append(f"<p>{_inline(text)}</p>")
+        self._add(f"<p>{_inline(text)}</p>", _marked(text))
 
     def points(self, texts: Sequence[str]) -> None:
         """A list of points."""
-        self._body.append("<ul>" + "".join(f"<li>{_inline(text)}</li>" for text in texts) + "</ul>")
+        items = "".join(f"<li>{_inline(text)}</li>" for text in texts)
+        self._add(f"<ul>{items}</ul>", "\n".join(f"- {_marked(text)}" for text in texts))
 
     def formula(self, text: str) -> None:
         """A formula on a line of its own."""
-        self._body.append(f'<p class="formula">{_inline(text)}</p>')
+        self._add(f'<p class="formula">{_inline(text)}</p>', f"> {_marked(text)}")
 
     def code(self, text: str) -> None:
         """Lines as they stand, such as commands."""
-        self._body.append(f"<pre>{escape(text)}</pre>")
+        self._add(f"<pre>{escape(text)}</pre>", f"```text\n{text}\n```")
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "") -> None:
         """A table; columns of numbers are set to the right.
@@ -85,18 +92,23 @@ class Page:
         cells = ("".join(_cell("td", text, number) for text, number in zip(row, right, strict=True)) for row in rows)
         body = "".join(f"<tr>{row}</tr>" for row in cells)
         below = f"<figcaption>{_inline(caption)}</figcaption>" if caption else ""
-        self._body.append(f'<figure><div class="wide"><table><tr>{head}</tr>{body}</table></div>{below}</figure>')
+        html = f'<figure><div class="wide"><table><tr>{head}</tr>{body}</table></div>{below}</figure>'
+        lines = [columns, ["--:" if number else "---" for number in right], *rows]
+        table = "\n".join(f"| {' | '.join(map(_marked, line))} |" for line in lines)
+        self._add(html, f"{table}\n\n{_marked(caption)}".rstrip())
 
-    def figure(self, png: bytes, caption: str, alt: str) -> None:
+    def figure(self, png: bytes, caption: str, alt: str, file: str = "") -> None:
         """A picture with its caption.
 
         Args:
             png: the contents of a PNG file, as `figures.to_png` gives them.
             alt: what there is to see, for those who cannot see it.
+            file: the name of that file beside the Markdown, which shows the caption alone without it.
         """
         source = f"data:image/png;base64,{b64encode(png).decode('ascii')}"
         picture = f'<img src="{source}" alt="{escape(alt)}">'
-        self._body.append(f"<figure>{picture}<figcaption>{_inline(caption)}</figcaption></figure>")
+        shown = f"![{_marked(alt)}]({file})\n\n" if file else ""
+        self._add(f"<figure>{picture}<figcaption>{_inline(caption)}</figcaption></figure>", shown + _marked(caption))
 
     def html(self) -> str:
         """The whole file."""
@@ -104,23 +116,39 @@ class Page:
             '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
             f"<title>{escape(self.title)}</title><style>{STYLE}</style>"
         )
-        body = "\n".join([f"<h1>{_inline(self.title)}</h1>", *self._body])
+        body = "\n".join([f"<h1>{_inline(self.title)}</h1>", *(html for html, _ in self._body)])
         return f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>\n<body>\n{body}\n</body></html>\n'
 
+    def markdown(self) -> str:
+        """The same as Markdown."""
+        return "\n\n".join([f"# {_marked(self.title)}", *(text for _, text in self._body)]) + "\n"
+
     def write(self, path: str | Path) -> None:
-        """Writes the file, whole or not at all, in place of what is there.
+        """Writes the HTML, or Markdown where the name ends in .md; whole or not at all, in place of what is there.
 
         Raises:
             ChainruleError: the place cannot be written.
         """
         with replacing(Path(path)) as part:
-            part.write_text(self.html(), encoding="utf-8")
+            part.write_text(self.markdown() if Path(path).suffix == ".md" else self.html(), encoding="utf-8")
+
+    def _add(self, html: str, markdown: str) -> None:
+        self._body.append((html, markdown))
 
 
 def _inline(text: str) -> str:
     """Escaped text with its marks: code, and letters below and above."""
     html = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
     return re.sub(r"\^\{([^{}]*)\}", r"<sup>\1</sup>", re.sub(r"_\{([^{}]*)\}", r"<sub>\1</sub>", html))
+
+
+def _marked(text: str) -> str:
+    """Text as Markdown: what would be a mark there is escaped, other than in code."""
+    parts = re.split(r"(`[^`]+`)", text)
+    plain = [re.sub(r"([\\*\[\]<>|#]|_(?!\{)|\^(?!\{))", r"\\\1", part) for part in parts[::2]]
+    plain = [re.sub(r"\^\{([^{}]*)\}", r"<sup>\1</sup>", part) for part in plain]
+    parts[::2] = [re.sub(r"_\{([^{}]*)\}", r"<sub>\1</sub>", part) for part in plain]
+    return "".join(parts)
 
 
 def _cell(kind: str, text: str, number: bool) -> str:

@@ -6,6 +6,7 @@ from chainrule.laws import Finding, Report
 
 LEAK, TOTAL, SEQUENTIAL = "1 no leak", "2 a distribution", "3 sequential equals parallel"
 FREQUENCIES, STORAGE, NEIGHBOURS = "4 sample frequencies", "5 save and load", "5 neighbours"
+FIELD = "6 receptive field"
 
 
 def broken(report: Report) -> set[str]:

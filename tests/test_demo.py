@@ -20,6 +20,7 @@ from chainrule.errors import ChainruleError
 from chainrule.models.independent import Independent
 from chainrule.models.made import MADE
 from chainrule.models.pixelcnn import PixelCNN
+from chainrule.models.pixelrnn import PixelRNN
 from chainrule.tasks.evaluate import evaluate, log_prob_all
 from chainrule.training import Settings, fit
 
@@ -28,10 +29,11 @@ BINARY = {
     "Independent": Plan(Independent, SETTINGS),
     "MADE": Plan(partial(MADE, hidden=(30,)), SETTINGS),
     "PixelCNN": Plan(partial(PixelCNN, blocks=1, features=4), SETTINGS),
+    "Row LSTM": Plan(partial(PixelRNN, cell="row", layers=1, features=4), SETTINGS),
 }
 GRAY = {"Independent": Plan(Independent, SETTINGS), "MADE": Plan(partial(MADE, hidden=(20,), direct=True), SETTINGS)}
 SMALL = (Part("binary", "binary digits", "threshold", BINARY), Part("gray", "gray digits", None, GRAY))
-NAMES = ["binary-independent", "binary-made", "binary-pixelcnn", "gray-independent", "gray-made"]
+NAMES = ["binary-independent", "binary-made", "binary-pixelcnn", "binary-row-lstm", "gray-independent", "gray-made"]
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +97,7 @@ def test_the_report_has_every_number_and_every_picture(demo):
     assert html.count("<img") == len(result.pictures)
     kinds = ["likelihoods", "learning-curves", "made-samples", "made-completions", "independent-samples"]
     wanted = {f"{part}-{kind}" for part in ("binary", "gray") for kind in kinds}
-    wanted |= {"binary-pixelcnn-distributions", "gray-made-distributions", "made-masks", "pixelcnn-masks", "context"}
+    wanted |= {"binary-row-lstm-distributions", "gray-made-distributions", "made-masks", "pixelcnn-masks", "context"}
     assert wanted <= {path.stem for path in result.pictures}
     assert "http" not in html
     assert "<script" not in html
@@ -181,7 +183,9 @@ def test_training_is_watched_image_by_image():
 def test_the_plans_are_complete():
     assert [part.name for part in PARTS] == ["binary", "gray"]
     for part in PARTS:
-        assert list(part.plans) == ["Independent", "MADE", "PixelCNN"]
+        assert list(part.plans) == ["Independent", "MADE", "PixelCNN", "Row LSTM", "Diagonal BiLSTM"]
         for name, plan in part.plans.items():
-            assert type(plan.make(part.data().domain, seed=0)).__name__ == name
+            model = plan.make(part.data().domain, seed=0)
+            kind = {"row": "Row LSTM", "diagonal": "Diagonal BiLSTM"}[model.cell] if hasattr(model, "cell") else None
+            assert (kind or type(model).__name__) == name
             assert Settings(**plan.settings).epochs == plan.epochs

@@ -18,7 +18,7 @@ ROOMS = {
     3: {"walk", "checkpoint", "data"},
     4: {"tasks"},
     5: {"laws", "training"},
-    6: {"figures", "report", "compare", "learn"},
+    6: {"figures", "report", "compare", "inspection", "learn"},
     7: {"cli", "commands", "sklearn", "demo", "__main__"},
     8: {"__init__"},
 }

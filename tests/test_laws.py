@@ -16,6 +16,7 @@ from chainrule.laws import (
     is_distribution,
     neighbours,
     no_leak,
+    receptive_field,
     sample_frequencies,
     save_load_identity,
     sequential_equals_parallel,
@@ -24,7 +25,7 @@ from chainrule.laws.frequencies import COUNTABLE, chi_square
 from chainrule.laws.report import pairs_in_words
 from chainrule.models.made import MADE
 
-ANYWHERE = (no_leak, is_distribution, sequential_equals_parallel, save_load_identity, neighbours)
+ANYWHERE = (no_leak, is_distribution, sequential_equals_parallel, save_load_identity, neighbours, receptive_field)
 
 
 @pytest.mark.parametrize("name", ZOO)

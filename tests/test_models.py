@@ -255,3 +255,12 @@ def test_checking_copies_share_nothing_with_the_model():
         assert not copy.training
         assert copy.output.weight.data_ptr() != model.output.weight.data_ptr()
     assert all(not torch.equal(a, b) for a, b in zip(moved(model, 0).parameters(), model.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_no_data_have_no_likelihoods(name):
+    model = ZOO[name]()
+    nothing = model.log_prob(torch.zeros(0, *model.domain.shape, dtype=torch.int64))
+    nothing.sum().backward()  # as where one of several processes has no share of the last batch
+    assert nothing.shape == (0,)
+    assert all(weight.grad is None or not weight.grad.any() for weight in model.parameters())

@@ -1,4 +1,4 @@
-"""`chainrule demo`: three models of handwritten digits, trained, compared and shown, in minutes."""
+"""`chainrule demo`: four families of models of handwritten digits, trained, compared and shown, in minutes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from chainrule.demo.pictures import Section, mask_sections, part_sections
+from chainrule.compare.pictures import Section
+from chainrule.compare.work import PERCENT, Work
+from chainrule.demo.pictures import mask_sections, part_sections
 from chainrule.demo.plans import PARTS, Part
 from chainrule.demo.story import COLUMNS, Chapter, Story, result_row, write_report
-from chainrule.demo.work import PERCENT, Run, Work, train
+from chainrule.demo.work import Run, train
 from chainrule.files import refuse_existing, replacing
 from chainrule.laws import CHECKS, Report, check_model
 from chainrule.progress import bar

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 
 import torch
 from torch import Tensor
 
+from chainrule.compare.pictures import Maker, Picture, Section, likelihoods
+from chainrule.compare.trained import values
 from chainrule.data import Data
-from chainrule.demo.work import Run, values
+from chainrule.demo.work import Run
 from chainrule.domain import Binary, Levels
 from chainrule.figures import (
     completions_figure,
     context_figure,
     distributions_figure,
     learning_curves,
-    likelihoods_figure,
     made_masks_figure,
     nearest,
     pixelcnn_masks_figure,
@@ -38,35 +38,6 @@ CONTEXT = (5, 2)
 """Row and column of the pixel of which it is shown what each model sees: low and left, where a blind spot shows."""
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A figure and its words.
-
-    Attributes:
-        name: of its file, without ending.
-        png: the contents of that file.
-        caption: what it shows.
-        alt: the same in short, for those who cannot see it.
-    """
-
-    name: str
-    png: bytes
-    caption: str
-    alt: str
-
-
-@dataclass(frozen=True)
-class Section:
-    """Pictures of one kind, and what has to be known to read them."""
-
-    heading: str
-    text: str
-    pictures: Sequence[Picture]
-
-
-Maker = Callable[[], Section]
-
-
 def part_sections(runs: Sequence[Run], data: Data, seed: int) -> list[Maker]:
     """What makes the sections of one data set.
 
@@ -75,7 +46,7 @@ def part_sections(runs: Sequence[Run], data: Data, seed: int) -> list[Maker]:
     """
     train, test = values(data.train), values(data.test)
     return [
-        partial(likelihoods, runs),
+        partial(likelihoods, runs, f"{runs[0].part}-likelihoods"),
         partial(curves, runs),
         partial(samples, runs, train, test, seed),
         partial(completions, runs, test, seed),
@@ -86,17 +57,6 @@ def part_sections(runs: Sequence[Run], data: Data, seed: int) -> list[Maker]:
 def mask_sections(runs: Sequence[Run], seed: int) -> list[Maker]:
     """What makes the sections on how the models keep from seeing what they are to predict."""
     return [partial(made_masks, seed), pixelcnn_masks, partial(context, runs)]
-
-
-def likelihoods(runs: Sequence[Run]) -> Section:
-    """The test NLL of each model; it stands beside the table and needs no heading of its own."""
-    picture = Picture(
-        f"{runs[0].part}-likelihoods",
-        to_png(likelihoods_figure({run.name: run.test for run in runs})),
-        "Test NLL of each model; the bars reach two standard errors to either side.",
-        "Test NLL of each model with error bars",
-    )
-    return Section("", "", [picture])
 
 
 def curves(runs: Sequence[Run]) -> Section:
@@ -135,7 +95,7 @@ def sampled(run: Run, train: Tensor, seed: int) -> Picture:
     draws = sample(run.model, DRAWN, seed=seed)
     distances = describe_distances(nearest(draws, train, run.model.domain)[1])
     return Picture(
-        f"{run.part}-{run.name.lower()}-samples",
+        f"{run.folder.name}-samples",
         to_png(samples_figure(draws[:SHOWN], train, run.model.domain)),
         f"{run.name}: {SHOWN} of {DRAWN} draws. Of all {DRAWN}: {distances}.",
         f"Samples from {run.name} beside their nearest training images",
@@ -170,7 +130,7 @@ def completions(runs: Sequence[Run], test: Tensor, seed: int) -> Section:
 def completed(run: Run, x: Tensor, evidence: Tensor, seed: int) -> Picture:
     draws = complete(run.model, x, evidence, COMPLETIONS, seed=seed)
     return Picture(
-        f"{run.part}-{run.name.lower()}-completions",
+        f"{run.folder.name}-completions",
         to_png(completions_figure(x, evidence, draws, run.model.domain)),
         f"{run.name}: the original, what the model is given (the rest blue), and {COMPLETIONS} completions.",
         f"Completions of test images by {run.name}",
@@ -189,7 +149,7 @@ def distributions(run: Run, test: Tensor) -> Section:
         "has: high where the image surprises the model."
     )
     picture = Picture(
-        f"{run.part}-{run.name.lower()}-distributions",
+        f"{run.folder.name}-distributions",
         to_png(distributions_figure(run.model, test[middle])),
         f"{run.name}, on the test image in the middle when all are ranked by NLL ({run.test_nats[middle]:.1f} nats).",
         f"The distributions that {run.name} gives to six pixels of a test image",

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from itertools import chain, pairwise
 from pathlib import Path
 
 import torch
 
+from chainrule.compare.pictures import Picture, Section, tell_sections
+from chainrule.compare.trained import DIFFERENCES, bits, difference_row, nats, settings_of, uniform_row, values
 from chainrule.data import Data
-from chainrule.demo.pictures import Picture, Section
 from chainrule.demo.plans import SPLIT_SEED
-from chainrule.demo.work import Run, values
-from chainrule.domain import Domain
+from chainrule.demo.work import Run
 from chainrule.laws import Report
 from chainrule.report import Page
 from chainrule.training import Settings
@@ -66,7 +65,7 @@ class Story:
 
 def write_report(story: Story, path: Path) -> None:
     """The whole report as one HTML file."""
-    page = Page("Three models of handwritten digits")
+    page = Page("Four families of models of handwritten digits")
     introduce(page, story)
     for chapter in story.chapters:
         page.heading(chapter.title[0].upper() + chapter.title[1:])
@@ -101,7 +100,12 @@ def introduce(page: Page, story: Story) -> None:
         "MADE: a fully connected network; masks cut all paths from a pixel to its own prediction and to earlier ones. "
         "Here it also has masked weights straight from inputs to outputs (`direct`), an option of the paper's.",
         "PixelCNN: a stack of convolutions; masks leave each only the rows above and the pixels to the left. Here it "
-        "also learns a bias for each position (`position_bias`), which the paper's PixelCNN does not have.",
+        "also learns a bias for each position (`position_bias`), which the paper's models do not have; so do the next "
+        "two.",
+        "Row LSTM: a recurrent network that goes down the image row by row; what a pixel sees widens with every row "
+        "above it.",
+        "Diagonal BiLSTM: two that go along the diagonals, from both upper corners; together they see all that is "
+        "before a pixel, but for the last pixel of the row above.",
     ])  # fmt: skip
     page.heading("How to read the numbers")
     page.paragraph(
@@ -116,45 +120,13 @@ def introduce(page: Page, story: Story) -> None:
 def tell_results(page: Page, runs: Sequence[Run]) -> None:
     domain, n = runs[0].model.domain, runs[0].test.n
     caption = f"NLL of {n} test images ± its standard error. “Uniform” gives every value the same probability."
-    page.table(COLUMNS, [uniform_row(domain), *map(result_row, runs)], caption)
-    caption = (
-        "How much lower the second one's NLL is (where negative: how much higher), taken image by image. The models "
-        "find the same images difficult, and in the difference that cancels: this ± tells which is better, rather "
-        "than those above."
-    )
-    page.table(("difference", "nats"), [difference_row(*pair) for pair in pairwise(runs)], caption)
-
-
-def uniform_row(domain: Domain) -> tuple[str, ...]:
-    return ("Uniform", f"{domain.sites * math.log(domain.levels):.2f}", f"{math.log2(domain.levels):.4f}", "0", "0")
+    page.table(COLUMNS, [(*uniform_row(domain), "0", "0"), *map(result_row, runs)], caption)
+    page.table(("difference", "nats"), [difference_row(*pair) for pair in pairwise(runs)], DIFFERENCES)
 
 
 def result_row(run: Run) -> tuple[str, ...]:
     """A run as a row of the table, in the report and in the terminal."""
-    bits = run.test.stderr / (run.test.sites * math.log(2))
-    return (
-        run.name,
-        f"{run.test.nats:.2f} ± {run.test.stderr:.2f}",
-        f"{run.test.bits_per_dim:.4f} ± {bits:.4f}",
-        f"{run.parameters:,}",
-        f"{run.seconds:.1f}",
-    )
-
-
-def difference_row(one: Run, other: Run) -> tuple[str, str]:
-    """NLL of one less that of the other, image by image."""
-    nats = one.test_nats - other.test_nats
-    mean = f"{nats.mean():.2f}".replace("-", "−")
-    return f"{one.name} − {other.name}", f"{mean} ± {nats.std() / math.sqrt(len(nats)):.2f}"
-
-
-def tell_sections(page: Page, sections: Sequence[Section]) -> None:
-    for section in sections:
-        if section.heading:
-            page.heading(section.heading, 3)
-            page.paragraph(section.text)
-        for picture in section.pictures:
-            page.figure(picture.png, picture.caption, picture.alt)
+    return run.name, nats(run.test), bits(run.test), f"{run.parameters:,}", f"{run.seconds:.1f}"
 
 
 def tell_laws(page: Page, laws: Mapping[str, Report]) -> None:
@@ -185,13 +157,6 @@ def tell_settings(page: Page, story: Story) -> None:
         page.table(["", *(run.name for run in chapter.runs)], rows, chapter.title)
 
 
-def settings_of(run: Run) -> dict[str, str]:
-    """What the model was made with, how it was trained, and which epoch was kept."""
-    told = {**run.model.arguments, **asdict(Settings(**run.plan.settings))}
-    told["epoch kept"] = f"{run.history.best} of {len(run.history.rows)}"
-    return {key: _word(value) for key, value in told.items() if key not in ("domain", "order", "seed", "device")}
-
-
 def tell_what_next(page: Page, folder: Path) -> None:
     page.heading("Go on from here")
     page.paragraph("Each model is in a folder of its own, beside this page, with its configuration and `metrics.csv`:")
@@ -199,11 +164,3 @@ def tell_what_next(page: Page, folder: Path) -> None:
         f"chainrule sample {folder} -n 64 --out samples.png\nchainrule complete {folder} --data digits --keep top "
         f"--out completed.png\nchainrule evaluate {folder} --data digits\nchainrule check {folder}"
     )
-
-
-def _word(value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, tuple):
-        return " × ".join(map(str, value))
-    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

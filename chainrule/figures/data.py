@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from chainrule.conditionals import Conditionals
 from chainrule.domain import Binary, Domain
-from chainrule.errors import ChainruleError
+from chainrule.figures.fields import check_sites, place
 from chainrule.figures.neighbours import nearest
-from chainrule.figures.pixels import GAP, completion_grid, enlarged, grid, starts, to_bytes
-from chainrule.figures.style import ACCENT, INK, PLAIN, SMALL, TEXT, WIDTH, bare, new_figure, plain
+from chainrule.figures.pixels import GAP, completion_grid, enlarged, grid, is_picture, starts, to_bytes
+from chainrule.figures.style import ACCENT, INK, PLAIN, SMALL, TEXT, WIDTH, bare, new_figure, panels_of, plain
 from chainrule.models.base import AutoregressiveModel
 
-PANELS, COLUMNS = 6, 3
-"""How many distributions a figure shows at most, and how many in a row."""
+PANELS, MOST, COLUMNS = 6, 9, 3
+"""How many distributions a figure shows unless told, how many at most, and how many in a row."""
+TICKS = 5
+"""Values that are named below a distribution, the lowest and the highest among them."""
 
 
 def samples_figure(samples: Tensor, train: Tensor, domain: Domain, title: str = "") -> Figure:
@@ -70,36 +73,37 @@ def completions_figure(
 def distributions_figure(
     model: AutoregressiveModel, x: Tensor, sites: Sequence[int] | None = None, title: str = ""
 ) -> Figure:
-    """What the model expects at some pixels of one image, given all that comes before each; the true value is marked.
+    """What the model expects at some sites of one datum, given all that comes before each; the true value is marked.
 
-    Above, the image with those pixels numbered, and the nats that each of its pixels costs (all channels together).
+    Above, of images of 1 or 3 channels, the image with those pixels numbered, and the nats that each of its pixels
+    costs (all channels together).
     Source: PixelRNN (arXiv:1601.06759), figure 6.
 
     Args:
-        x: [*shape], one datum of a domain of images with 1 or 3 channels.
-        sites: as numbered in the flattened datum, at most 6; `telling_sites` unless given.
+        x: [*shape], one datum of the model's domain.
+        sites: as numbered in the flattened datum, at most 9; `telling_sites` unless given.
 
     Raises:
-        ChainruleError: data that cannot be drawn, or sites that the domain does not have.
+        ChainruleError: data or sites that the domain does not have.
     """
-    picture = to_bytes(x[None], model.domain)[0]
+    domain = model.domain
     with torch.no_grad():
-        conditionals = model.conditionals(x[None].to(model.device))
+        conditionals = model.conditionals(domain.check(x[None]).to(model.device))
     chosen = telling_sites(model, conditionals) if sites is None else list(sites)
-    _check_sites(chosen, model.domain)
-    rows = -(-len(chosen) // COLUMNS)
-    figure = new_figure(3.4 + 1.9 * rows + (0.4 if title else 0), title)
-    above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(3.4, 1.9 * rows))[:, 0]
-    left, right = above.subplots(1, 2)
-    bare(left, "the image").imshow(picture, cmap="gray", vmin=0, vmax=255)
-    _number_pixels(left, chosen, model.domain)
-    _nats(right, -conditionals.log_prob(x[None].to(model.device))[0].sum(0).cpu())
-    panels = below.subplots(rows, COLUMNS, squeeze=False).flatten()
-    for number, (axes, site) in enumerate(zip(panels, chosen, strict=False), 1):
-        _bars(axes, conditionals, site, int(x.flatten()[site]), model.domain)
-        axes.set_title(f"{number}: {_where(site, model.domain)}", fontsize=SMALL, color=INK)
-    for axes in panels[len(chosen) :]:
-        axes.set_visible(False)
+    check_sites(chosen, domain, MOST)
+    rows, above = -(-len(chosen) // COLUMNS), 3.4 if is_picture(domain) else 0.0
+    figure = new_figure(above + 1.9 * rows + (0.4 if title else 0), title)
+    below: Figure | SubFigure = figure
+    if above:
+        top, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(above, 1.9 * rows))[:, 0]
+        left, right = top.subplots(1, 2)
+        bare(left, "the image").imshow(to_bytes(x[None], domain)[0], cmap="gray", vmin=0, vmax=255)
+        _number_pixels(left, chosen, domain)
+        _nats(right, -conditionals.log_prob(x[None].to(model.device))[0].sum(0).cpu())
+    panels = panels_of(below, COLUMNS, len(chosen))
+    for number, (axes, site) in enumerate(zip(panels, chosen, strict=True), 1):
+        _bars(axes, conditionals, site, int(x.flatten()[site]), domain)
+        axes.set_title(f"{number}: {place(site, domain)}", fontsize=SMALL, color=INK)
     below.supxlabel("value (the true one in orange)", fontsize=TEXT, color=INK)
     below.supylabel("probability", fontsize=TEXT, color=INK)
     return figure
@@ -121,25 +125,19 @@ def telling_sites(model: AutoregressiveModel, conditionals: Conditionals, count:
     return [first, *(int(part[int(off[part].argmin())]) for part in stretches if len(part))]
 
 
-def _check_sites(sites: Sequence[int], domain: Domain) -> None:
-    if not 1 <= len(sites) <= PANELS or not all(0 <= site < domain.sites for site in sites):
-        raise ChainruleError(f"sites must name 1 to {PANELS} of the sites 0 … {domain.sites - 1}, not {list(sites)}")
-
-
 def _number_pixels(axes: Axes, sites: Sequence[int], domain: Domain) -> None:
-    """Marks the pixel of each site with its number, from 1."""
+    """Marks the pixel of each site with its number, from 1; sites of one pixel side by side."""
     _, height, width = domain.shape
+    met: Counter[int] = Counter()
     for number, site in enumerate(sites, 1):
-        row, column = divmod(site % (height * width), width)
-        axes.plot(column, row, "o", color="white", markeredgecolor=ACCENT, markeredgewidth=1.5, markersize=14)
-        axes.text(column, row, str(number), ha="center", va="center_baseline", fontsize=SMALL, color=INK)
-
-
-def _where(site: int, domain: Domain) -> str:
-    channels, height, width = domain.shape
-    channel, pixel = divmod(site, height * width)
-    name = f"row {pixel // width}, col {pixel % width}"
-    return name if channels == 1 else f"{name}, {'RGB'[channel]}"
+        pixel = site % (height * width)
+        row, column = divmod(pixel, width)
+        aside = 15 * met[pixel] * (1 if column < width / 2 else -1)  # points, towards the middle
+        met[pixel] += 1
+        axes.annotate(
+            str(number), (column, row), (aside, 0), textcoords="offset points", ha="center", va="center_baseline",
+            fontsize=SMALL, color=INK, bbox={"boxstyle": "circle,pad=0.2", "facecolor": "white", "edgecolor": ACCENT},
+        )  # fmt: skip
 
 
 def _nats(axes: Axes, nats: Tensor) -> None:
@@ -153,10 +151,11 @@ def _bars(axes: Axes, conditionals: Conditionals, site: int, true: int, domain: 
     probabilities = conditionals.at(torch.tensor([site])).table[0, 0].tolist()
     colours = [ACCENT if value == true else PLAIN for value in range(domain.levels)]
     binary = isinstance(domain, Binary)
-    plain(axes).bar(range(domain.levels), probabilities, width=0.6 if binary else 0.9, color=colours)
+    width = 0.6 if binary else 0.9 if domain.levels <= 32 else 1.0  # narrow bars leave no room between them
+    plain(axes).bar(range(domain.levels), probabilities, width=width, color=colours)
     top = 1.0 if binary else max(probabilities)
     axes.plot(true, probabilities[true] + 0.08 * top, "v", color=ACCENT, markersize=7)  # a low bar alone is overlooked
-    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    axes.set_xticks(sorted({round(value) for value in np.linspace(0, domain.levels - 1, TICKS)}))
     axes.yaxis.set_major_locator(MaxNLocator(3))
     axes.set_xlim(-0.7, domain.levels - 0.3)
     axes.set_ylim(0, 1.16 * top)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -10,25 +10,41 @@ import torch
 import torch.nn.functional as F
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
-from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch, Rectangle
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from chainrule.errors import ChainruleError
-from chainrule.figures.style import ACCENT, FAINT, INK, PLAIN, SMALL, TEXT, WIDTH, bare, legend_below, new_figure, plain
-from chainrule.laws import dependence
+from chainrule.figures.style import (
+    ACCENT,
+    CLOSED,
+    FAINT,
+    HALF,
+    INK,
+    MASK_COLOURS,
+    PLAIN,
+    SMALL,
+    TEXT,
+    WIDTH,
+    bare,
+    key_below,
+    lines_between,
+    new_figure,
+    panels_of,
+    plain,
+)
+from chainrule.layers import reach
 from chainrule.layers.masked import MaskedConv2d
 from chainrule.layers.masks import colour_groups
 from chainrule.layers.residual import ResidualBlock
-from chainrule.models.base import AutoregressiveModel
 from chainrule.models.made import MADE
 from chainrule.models.pixelcnn import PixelCNN
 
 LARGEST = 24
 """Units of a layer that can be drawn and labelled."""
-CLOSED, HALF = "#ececec", "#8fc1e0"
-MASK_COLOURS = ListedColormap([CLOSED, HALF, PLAIN])
+COLUMNS = 3
+"""Matrices in a row, where they are too large for labels."""
 
 Layer = tuple[str, list[str | int]]
 """A layer's name, and those of its units."""
@@ -110,6 +126,43 @@ def made_masks_figure(model: MADE, title: str = "") -> Figure:
     return figure
 
 
+def made_matrices_figure(model: MADE, title: str = "") -> Figure:
+    """The masks of a MADE of any width as matrices, and the paths: inputs and outputs in the order, units by degree.
+
+    Sorted so, what is open lies below a staircase.
+    """
+    net = made_masks(model)
+    matrices = sorted_masks(net)
+    rows = -(-len(matrices) // COLUMNS)
+    figure = new_figure(rows * (WIDTH / COLUMNS + 0.5) + (1.0 if title else 0.6), title)
+    panels = panels_of(figure, COLUMNS, len(matrices))
+    names = [*_mask_names(len(net.masks)), "paths"]
+    places = ["input d", *["hidden, by m(k)"] * (len(net.masks) - 1), "output d"]
+    ends = [*pairwise(places), (places[0], places[-1])]
+    for axes, matrix, name, (source, target) in zip(panels, matrices, names, ends, strict=True):
+        plain(axes, name, x=source, y=target)
+        bottom, right = (size + 0.5 for size in matrix.shape)  # units are counted from 1
+        extent = (0.5, right, bottom, 0.5)
+        axes.imshow(2 * matrix.int().numpy(), cmap=MASK_COLOURS, vmin=0, vmax=2, aspect="auto", extent=extent)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(MaxNLocator(3, integer=True))
+        axes.title.set_fontsize(SMALL)
+    key_below(figure, {"open": PLAIN, "closed": CLOSED})
+    return figure
+
+
+def sorted_masks(net: MadeMasks) -> list[Tensor]:
+    """The masks, bool [out, in], with the units of each hidden layer sorted by degree; and whether there are paths."""
+    below, paths, found = torch.arange(net.masks[0].shape[1]), torch.eye(net.masks[0].shape[1]), []
+    for number, mask in enumerate(net.masks, 1):
+        paths = (mask.float() @ paths > 0).float()  # of wide layers, products of floats are far faster
+        hidden = number < len(net.masks)
+        above = paths.sum(1).argsort(stable=True) if hidden else torch.arange(len(mask))
+        found.append(mask[above][:, below])
+        below = above
+    return [*found, paths > 0 if net.direct is None else (paths > 0) | net.direct]
+
+
 def pixelcnn_masks_figure(model: PixelCNN, title: str = "") -> Figure:
     """Mask A of the first layer and mask B of the 3×3 layers, as pixels; for colour, who sees whom at the centre pixel.
 
@@ -118,7 +171,7 @@ def pixelcnn_masks_figure(model: PixelCNN, title: str = "") -> Figure:
     Raises:
         ChainruleError: a model without residual blocks, which has no 3×3 layer.
     """
-    blocks = [block for block in model.stack if isinstance(block, ResidualBlock)]
+    blocks = [block for block in model.modules() if isinstance(block, ResidualBlock)]
     if not blocks:
         raise ChainruleError("a PixelCNN without residual blocks has no 3×3 layer to draw; give blocks of at least 1")
     colours = model.domain.shape[0]
@@ -132,7 +185,7 @@ def pixelcnn_masks_figure(model: PixelCNN, title: str = "") -> Figure:
         if colours > 1:
             _colours(panels[1, column], taps[:, :, size // 2, size // 2], f"mask {name} at the centre")
     states = {"open": PLAIN, **({"open to some colours": HALF} if colours > 1 else {}), "closed": CLOSED}
-    _key(figure, states, centre=True)
+    key_below(figure, states, framed="centre pixel")
     return figure
 
 
@@ -142,42 +195,8 @@ def colour_taps(layer: MaskedConv2d, out_groups: Tensor, in_groups: Tensor) -> T
     Args:
         out_groups, in_groups: the colour of each output and input feature.
     """
-    mask = F.pad(layer.mask.cpu(), (0, 0, 0, layer.reach))  # the layer does not store the rows below
-    colours = range(int(in_groups.max()) + 1)
-    pairs = [mask[out_groups == to][:, in_groups == of] for to in colours for of in colours]
-    taps = torch.stack([pair.flatten(0, 1).any(0) for pair in pairs])
-    return taps.view(len(colours), len(colours), *mask.shape[2:])
-
-
-def context_figure(models: Mapping[str, AutoregressiveModel], site: int, title: str = "", seed: int = 0) -> Figure:
-    """For each model, the pixels that its conditional of one site depends on, found by asking it.
-
-    Args:
-        models: by name, all of one domain of images.
-        site: as numbered in the flattened datum.
-        seed: draws the data that the models are asked about.
-
-    Raises:
-        ChainruleError: a domain that is not of images.
-    """
-    figure = new_figure(WIDTH / max(3, len(models)) + (1.1 if title else 0.7), title)
-    panels = figure.subplots(1, len(models), squeeze=False)[0]
-    for axes, (name, model) in zip(panels, models.items(), strict=True):
-        _context(axes, name, pixels_seen(model, site, seed), model, site)
-    _key(figure, {"the pixel": ACCENT, "seen": PLAIN, "before it, not seen": HALF, "after it": CLOSED})
-    return figure
-
-
-def pixels_seen(model: AutoregressiveModel, site: int, seed: int = 0) -> Tensor:
-    """bool [H, W]: the pixels of which some channel changes the conditional of the site, found by `laws.dependence`.
-
-    Raises:
-        ChainruleError: a model of data that are not images.
-    """
-    if not model.domain.is_image:
-        shape = list(model.domain.shape)
-        raise ChainruleError(f"data of shape {shape} have no pixels; give a model of images (C, H, W)")
-    return dependence(model, seed).ever[site].view(model.domain.shape).any(0)
+    taps = reach.colour_taps(layer.mask, out_groups, in_groups)
+    return F.pad(taps, (0, 0, 0, layer.reach))  # the layer does not store the rows below
 
 
 def _layers(net: MadeMasks) -> list[Layer]:
@@ -224,7 +243,7 @@ def _matrix(axes: Axes, matrix: Tensor, name: str, source: Layer, target: Layer)
     """A matrix [target, source] as squares; where it counts further than 1, with its numbers."""
     plain(axes, name, x=source[0], y=target[0]).set_anchor("N")
     axes.imshow((matrix > 0).numpy() * 2, cmap=MASK_COLOURS, vmin=0, vmax=2)
-    _lines_between(axes, matrix.shape)
+    lines_between(axes, matrix.shape)
     axes.set_xticks(range(matrix.shape[1]), list(map(str, source[1])), fontsize=SMALL - 1)
     axes.set_yticks(range(matrix.shape[0]), list(map(str, target[1])), fontsize=SMALL - 1)
     if int(matrix.max()) > 1:
@@ -238,7 +257,7 @@ def _kernel(axes: Axes, taps: Tensor, name: str) -> None:
     state = taps.flatten(0, 1).any(0).int() + taps.flatten(0, 1).all(0).int()
     size = len(state)
     bare(axes, name).imshow(state.numpy(), cmap=MASK_COLOURS, vmin=0, vmax=2)
-    _lines_between(axes, state.shape)
+    lines_between(axes, state.shape)
     corner = (size // 2 - 0.5, size // 2 - 0.5)
     axes.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=ACCENT, linewidth=3, zorder=3))
 
@@ -247,30 +266,3 @@ def _colours(axes: Axes, sees: Tensor, name: str) -> None:
     """Which colour [out] sees which [in] at one pixel."""
     names: list[str | int] = list("RGB") if len(sees) == 3 else list(range(len(sees)))
     _matrix(axes, sees.long(), name, ("colour seen", names), ("seen by", names))
-
-
-def _context(axes: Axes, name: str, seen: Tensor, model: AutoregressiveModel, site: int) -> None:
-    """One model's panel of the figure of contexts."""
-    _, height, width = model.domain.shape
-    before = (model.order.rank < model.order.rank[site]).view(model.domain.shape).any(0)
-    bare(axes, name).imshow((before.int() + (seen & before).int()).numpy(), cmap=MASK_COLOURS, vmin=0, vmax=2)
-    _lines_between(axes, (height, width))
-    row, column = divmod(site % (height * width), width)
-    axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=ACCENT))
-
-
-def _lines_between(axes: Axes, shape: Sequence[int]) -> None:
-    """White lines between the squares of a matrix."""
-    axes.hlines([row - 0.5 for row in range(shape[0] + 1)], -0.5, shape[1] - 0.5, color="white", linewidth=1.2)
-    axes.vlines([column - 0.5 for column in range(shape[1] + 1)], -0.5, shape[0] - 0.5, color="white", linewidth=1.2)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-    axes.tick_params(length=0)
-
-
-def _key(figure: Figure, colours: Mapping[str, str], centre: bool = False) -> None:
-    """What the colours mean, below the figure."""
-    patches = [Patch(facecolor=colour, label=name) for name, colour in colours.items()]
-    if centre:
-        patches.append(Patch(facecolor="white", edgecolor=ACCENT, linewidth=2, label="centre pixel"))
-    legend_below(figure, patches, len(patches))

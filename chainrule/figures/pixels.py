@@ -101,13 +101,18 @@ def save_image(image: Image.Image, path: str | Path) -> None:
         image.save(part, kind)
 
 
+def is_picture(domain: Domain) -> bool:
+    """Can its data be shown as pictures: are they images of 1 or 3 channels?"""
+    return domain.is_image and domain.shape[0] in (1, 3)
+
+
 def to_bytes(x: Tensor, domain: Domain) -> Pixels:
     """Data [n, *shape] as gray values or colours: uint8 [n, H, W, C], C = 1 or 3.
 
     Raises:
         ChainruleError: data that are not images, no data, or values outside the domain.
     """
-    if not domain.is_image or domain.shape[0] not in (1, 3):
+    if not is_picture(domain):
         raise ChainruleError(
             f"data of shape {list(domain.shape)} are not images of 1 or 3 channels and cannot be drawn; "
             "write them to an array file (.npz or .npy) instead"

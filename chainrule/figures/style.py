@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.patches import Patch
 from PIL import Image
 
 from chainrule.errors import ChainruleError
@@ -22,6 +24,9 @@ INK, FAINT, PALE = "#222222", "#8a8a8a", "#e6e6e6"
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Okabe and Ito's, told apart by colour-blind readers too."""
 PLAIN, ACCENT = COLOURS[0], COLOURS[1]
+CLOSED, HALF = "#ececec", "#8fc1e0"
+MASK_COLOURS = ListedColormap([CLOSED, HALF, PLAIN])
+"""Closed, open in part, open."""
 FORMATS = (".png", ".pdf", ".svg")
 
 
@@ -46,6 +51,14 @@ def plain(axes: Axes, title: str = "", x: str = "", y: str = "") -> Axes:
     return axes
 
 
+def panels_of(part: Figure | SubFigure, columns: int, count: int) -> list[Axes]:
+    """So many panels, row by row; the places that are left over in the last row stay empty."""
+    panels: list[Axes] = list(part.subplots(-(-count // columns), columns, squeeze=False).flat)
+    for axes in panels[count:]:
+        axes.set_visible(False)
+    return panels[:count]
+
+
 def bare(axes: Axes, title: str = "") -> Axes:
     """Axes for a picture: no ticks, no spines."""
     plain(axes, title)
@@ -62,6 +75,25 @@ def legend_below(figure: Figure, handles: Sequence[Artist], columns: int) -> Non
         handles=handles, loc="outside lower center", ncols=columns, fontsize=SMALL, frameon=False, labelcolor=INK,
         handlelength=1.6, columnspacing=1.4,
     )  # fmt: skip
+
+
+def key_below(figure: Figure, colours: Mapping[str, str], framed: str = "") -> None:
+    """What the colours of squares mean, under the whole figure; and what the frame in ACCENT marks, if anything."""
+    patches = [Patch(facecolor=colour, label=name) for name, colour in colours.items()]
+    if framed:
+        patches.append(Patch(facecolor="white", edgecolor=ACCENT, linewidth=2, label=framed))
+    legend_below(figure, patches, len(patches))
+
+
+def lines_between(axes: Axes, shape: Sequence[int]) -> None:
+    """White lines between the squares of a matrix [rows, columns]."""
+    rows, columns = shape
+    width = min(1.2, 20 / max(shape))  # small squares keep their colour
+    axes.hlines([row - 0.5 for row in range(rows + 1)], -0.5, columns - 0.5, color="white", linewidth=width)
+    axes.vlines([column - 0.5 for column in range(columns + 1)], -0.5, rows - 0.5, color="white", linewidth=width)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    axes.tick_params(length=0)
 
 
 def to_png(picture: Figure | Image.Image) -> bytes:

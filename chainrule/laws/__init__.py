@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache, partial
 
+from chainrule.laws.callable import LOOKS, check_leak
 from chainrule.laws.distribution import is_distribution
 from chainrule.laws.frequencies import sample_frequencies
 from chainrule.laws.leak import no_leak
+from chainrule.laws.leak_report import LeakReport
+from chainrule.laws.receptive import receptive_field
 from chainrule.laws.report import Finding, Report
 from chainrule.laws.seen import BATCH, Dependence, dependence
 from chainrule.laws.sequential import sequential_equals_parallel
@@ -17,25 +20,29 @@ from chainrule.walk import Tick
 
 __all__ = [
     "CHECKS",
+    "LOOKS",
     "Dependence",
     "Finding",
+    "LeakReport",
     "Report",
+    "check_leak",
     "check_model",
     "dependence",
     "is_distribution",
     "neighbours",
     "no_leak",
+    "receptive_field",
     "sample_frequencies",
     "save_load_identity",
     "sequential_equals_parallel",
 ]
 
-CHECKS = 6
+CHECKS = 7
 """How many checks, and findings, `check_model` makes."""
 
 
 def check_model(model: AutoregressiveModel, seed: int = 0, tick: Tick | None = None) -> Report:
-    """Checks laws 1 to 5 on the model, which stays as it is.
+    """Checks laws 1 to 6 on the model, which stays as it is.
 
     Args:
         model: any model that fulfils the contract of `AutoregressiveModel`; its weights may be untrained.
@@ -50,10 +57,13 @@ def check_model(model: AutoregressiveModel, seed: int = 0, tick: Tick | None = N
     """
     near = cache(partial(neighbours, model, seed))
 
+    def batch() -> int:
+        # Rows of a batch ask about different sites: where data depend on their neighbours, that mixes up who sees whom.
+        return BATCH if near().passed else 1
+
     @cache
     def look() -> Dependence:
-        # Rows of a batch ask about different sites: where data depend on their neighbours, that mixes up who sees whom.
-        return dependence(model, seed, BATCH if near().passed else 1)
+        return dependence(model, seed, batch())
 
     checks: tuple[Callable[[], Finding], ...] = (
         partial(no_leak, model, seed, look),
@@ -62,6 +72,7 @@ def check_model(model: AutoregressiveModel, seed: int = 0, tick: Tick | None = N
         partial(sample_frequencies, model, seed),
         partial(save_load_identity, model, seed),
         near,
+        lambda: receptive_field(model, seed, batch()),
     )
     findings = []
     for check in checks:

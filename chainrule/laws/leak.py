@@ -9,6 +9,7 @@ from chainrule.laws.report import Broken, law, pairs_in_words, pairs_of
 from chainrule.laws.seen import Look, dependence
 from chainrule.laws.subject import AS_IT_IS, MOVED
 from chainrule.models.base import AutoregressiveModel
+from chainrule.order import Order
 
 
 @law("1 no leak")
@@ -30,7 +31,7 @@ def no_leak(model: AutoregressiveModel, seed: int = 0, look: Look | None = None)
         True
     """
     seen = look() if look else dependence(model, seed)
-    wrong = seen.ever & not_before(model)
+    wrong = seen.ever & not_before(model.order)
     if bool(wrong.any()):
         now = bool((seen.now & wrong).any())
         raise Broken(pairs_in_words(model.domain, pairs_of(wrong)) + (AS_IT_IS if now else MOVED), pairs_of(wrong))
@@ -38,7 +39,6 @@ def no_leak(model: AutoregressiveModel, seed: int = 0, look: Look | None = None)
     return f"{model.domain.sites} conditionals against as many inputs, {how}, at these and at moved weights"
 
 
-def not_before(model: AutoregressiveModel) -> Tensor:
+def not_before(order: Order) -> Tensor:
     """bool [D, D]: True at [i, j] where site j is i itself or comes after it."""
-    rank = model.order.rank
-    return torch.ge(rank[None, :], rank[:, None])
+    return torch.ge(order.rank[None, :], order.rank[:, None])

@@ -97,7 +97,7 @@ def pairs_of(wrong: Tensor) -> Pairs:
     return tuple((output, site) for output, site in wrong.nonzero().tolist())
 
 
-def pairs_in_words(domain: Domain, pairs: Pairs) -> str:
+def pairs_in_words(domain: Domain, pairs: Pairs, sees: str = "sees") -> str:
     """`the conditional of row 0, column 1 sees row 1, column 0`: the first of the pairs, and how many more there are.
 
     Example:
@@ -107,4 +107,4 @@ def pairs_in_words(domain: Domain, pairs: Pairs) -> str:
     """
     output, site = pairs[0]
     more = f" (one of {len(pairs)} such pairs)" if len(pairs) > 1 else ""
-    return f"the conditional of {domain.describe_site(output)} sees {domain.describe_site(site)}{more}"
+    return f"the conditional of {domain.describe_site(output)} {sees} {domain.describe_site(site)}{more}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -36,6 +37,9 @@ class Dependence:
 
 Look = Callable[[], Dependence]
 
+Outputs = Callable[[Tensor], Tensor]
+"""From data [n, *shape] to the numbers that stand for their conditionals, [n, D, K]: K of each site."""
+
 
 def dependence(model: AutoregressiveModel, seed: int = 0, batch: int = BATCH) -> Dependence:
     """Who sees whom, at random data.
@@ -60,29 +64,43 @@ def dependence(model: AutoregressiveModel, seed: int = 0, batch: int = BATCH) ->
 def look(model: AutoregressiveModel, seed: int, batch: int) -> tuple[Tensor, Tensor | None]:
     """Who sees whom in this model, by change and by gradient."""
     x = random_data(model, batch, seed)
-    return seen_by_change(model, x, seed), seen_by_gradient(model, x, seed)
+
+    def table(x: Tensor) -> Tensor:
+        return model.conditionals(x).log_table.reshape(len(x), model.domain.sites, -1)
+
+    def logits(x: Tensor) -> Tensor:
+        return model.conditionals(x).logits.reshape(len(x), model.domain.sites, -1)
+
+    by_change = changes(table, x, model.domain.levels, seed) > 0
+    return by_change, seen_by_gradient(logits, x.to(dtype_of(model)), seed)
 
 
 @torch.no_grad()
-def seen_by_change(model: AutoregressiveModel, x: Tensor, seed: int) -> Tensor:
-    """bool [D, D]: [i, j] True where another value at site j changes the conditional of site i, at data x [n, *shape].
+def changes(outputs: Outputs, x: Tensor, levels: int, seed: int) -> Tensor:
+    """Float [D, D]: [i, j] by how much another value at site j changes the outputs of site i, at data x [n, *shape].
 
-    Values are compared exactly: the same row of a batch of the same shape goes through the same arithmetic.
+    Values are compared exactly: the same row of a batch of the same shape goes through the same arithmetic. So 0 says
+    that nothing changed, not even the last digit.
     """
-    sites, levels = model.domain.sites, model.domain.levels
+    sites = x[0].numel()
     step = torch.randint(1, levels, (sites,), generator=generator(seed, 2)).to(x)
-    before = model.conditionals(x).log_table
-    seen = torch.zeros(sites, sites, dtype=torch.bool)
+    before = outputs(x)
+    most = torch.zeros(sites, sites)
     for some in torch.split(torch.arange(sites), len(x)):
         rows = torch.arange(len(some))
         now = x.flatten(1)[rows, some]
         for value in other_values((now + step[some]) % levels, levels):
             changed = x.clone()
             changed.flatten(1)[rows, some] = value
-            after = model.conditionals(changed).log_table
-            same = (after == before) | (after.isnan() & before.isnan())
-            seen[:, some] |= ~same.reshape(len(x), sites, levels)[rows].all(-1).T.cpu()
-    return seen
+            apart = difference(outputs(changed)[rows], before[rows]).amax(-1).T
+            most[:, some] = torch.maximum(most[:, some], apart.float().cpu())
+    return most
+
+
+def difference(some: Tensor, others: Tensor) -> Tensor:
+    """|some - others|, 0 where both are the same, infinities and NaNs too; infinite where one alone is NaN."""
+    same = (some == others) | (some.isnan() & others.isnan())
+    return torch.where(same, 0.0, (some - others).abs().nan_to_num(nan=torch.inf, posinf=torch.inf))
 
 
 def other_values(drawn: Tensor, levels: int) -> list[Tensor]:
@@ -92,24 +110,31 @@ def other_values(drawn: Tensor, levels: int) -> list[Tensor]:
 
 
 @torch.enable_grad()
-def seen_by_gradient(model: AutoregressiveModel, x: Tensor, seed: int) -> Tensor | None:
-    """bool [D, D]: [i, j] True where a random projection of site i's logits has a gradient at site j of the input.
+def seen_by_gradient(outputs: Outputs, x: Tensor, seed: int) -> Tensor | None:
+    """bool [D, D]: [i, j] True where a random projection of site i's outputs has a gradient at site j of the input.
 
     None where no gradient reaches the input: the model looks values up, say. A gradient of NaN says nothing.
+
+    Args:
+        x: the data, floating-point [n, *shape].
     """
     # Each site is asked about at another datum than by changes, so that the two can find different things.
-    x = x.roll(1, 0).to(dtype_of(model)).requires_grad_()
+    x, sites = x.roll(1, 0).requires_grad_(), x[0].numel()
     try:
-        logits = model.conditionals(x).logits
+        logits = outputs(x)
     except (RuntimeError, TypeError, IndexError):  # takes whole numbers alone
         return None
     if not logits.requires_grad:
         return None
-    logits, rng = logits.reshape(len(x), model.domain.sites, -1), generator(seed, 3)
-    seen = torch.zeros(model.domain.sites, model.domain.sites, dtype=torch.bool)
-    for some in torch.split(torch.arange(model.domain.sites), len(x)):
+    rng = generator(seed, 3)
+    seen = torch.zeros(sites, sites, dtype=torch.bool)
+    for some in torch.split(torch.arange(sites), len(x)):
         rows, direction = torch.arange(len(some)), torch.zeros_like(logits)
         direction[rows, some] = torch.randn(len(some), logits.shape[2], generator=rng).to(logits)
-        (gradient,) = torch.autograd.grad(logits, x, direction, retain_graph=True, materialize_grads=True)
+        gradient = cast(
+            Tensor | None, torch.autograd.grad(logits, x, direction, retain_graph=True, allow_unused=True)[0]
+        )
+        if gradient is None:  # it is weights alone that the outputs have a gradient for
+            return None
         seen[some] = (gradient[rows].flatten(1).nan_to_num() != 0).cpu()
     return seen

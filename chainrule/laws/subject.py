@@ -7,12 +7,12 @@ import math
 from typing import TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from chainrule.models.base import AutoregressiveModel
 from chainrule.seeding import generator
 
-Model = TypeVar("Model", bound=AutoregressiveModel)
+Model = TypeVar("Model", bound=nn.Module)
 
 AS_IT_IS, MOVED = "", " once its weights move"
 """How a message speaks of the two variants."""
@@ -23,18 +23,24 @@ def as_it_is(model: Model) -> Model:
     return copy.deepcopy(model).eval().requires_grad_(False)
 
 
-def moved(model: Model, seed: int) -> Model:
+def moved(model: Model, seed: int, foreign: bool = False) -> Model:
     """A copy whose every parameter was moved by noise.
 
     Layers that start at zero (the last convolution of a residual block, biases) hide what is behind them: an untrained
     model can keep a law that it breaks after its first step of training. Noise of the size of an ordinary
     initialisation opens every path. Masks are no parameters, so what they close stays closed.
+
+    Args:
+        foreign: not written to the contract. There, a parameter that is not trained may be a mask, and zeros among
+            other weights may be what a mask left of them: both stay.
     """
+    trained = [each.requires_grad or not foreign for each in model.parameters()]
     model, rng = as_it_is(model), generator(seed, 0)
-    for weight in model.parameters():
-        if weight.is_floating_point():
+    for weight, moves in zip(model.parameters(), trained, strict=True):
+        if weight.is_floating_point() and moves:
             fan_in = weight[0].numel() if weight.ndim > 1 else 4
-            weight.add_(torch.randn(weight.shape, generator=rng).to(weight) / math.sqrt(fan_in))
+            noise = torch.randn(weight.shape, generator=rng).to(weight) / math.sqrt(fan_in)
+            weight.add_(noise * (weight != 0) if foreign and weight.any() else noise)
     return model
 
 
@@ -49,7 +55,7 @@ def random_data(model: AutoregressiveModel, n: int, seed: int) -> Tensor:
     return draws.to(model.device)
 
 
-def dtype_of(model: AutoregressiveModel) -> torch.dtype:
+def dtype_of(model: nn.Module) -> torch.dtype:
     """The type that the model computes in: that of its first floating-point parameter."""
     return next((weight.dtype for weight in model.parameters() if weight.is_floating_point()), torch.float32)
 

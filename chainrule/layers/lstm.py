@@ -186,7 +186,7 @@ class LSTMStack(nn.Module):
             outputs.append(h)
         for layer, output in zip(self.skips, outputs, strict=False):
             h = h + layer(output)
-        return h.view(len(h), height, width, -1).permute(3, 0, 1, 2)
+        return h.view(len(h), height, width, len(x)).permute(3, 0, 1, 2)
 
     def receptive_field(self, seen: Tensor, right: Tensor | None = None) -> Tensor:
         """The field of the output, bool [colours, H, W, D], given those of the input and of `right`."""

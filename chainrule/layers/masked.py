@@ -101,4 +101,4 @@ class MaskedMap(MaskedLinear):
 
     def forward(self, x: Tensor) -> Tensor:
         """[in, pixels, n] to [out, pixels, n]."""
-        return torch.addmm(self.bias[:, None], self.mask * self.weight, x.flatten(1)).view(-1, *x.shape[1:])
+        return torch.addmm(self.bias[:, None], self.mask * self.weight, x.flatten(1)).view(len(self.mask), *x.shape[1:])

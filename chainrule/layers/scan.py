@@ -181,7 +181,7 @@ def _scatter(d_read: Tensor, sweep: Sweep, n: int) -> list[Tensor]:
     """The gradients at the maps: `_gather` backwards."""
     d_maps = []
     for d_inputs, pixels in zip(d_read, sweep.inputs.to(d_read.device), strict=True):
-        parts = d_inputs.view(len(pixels), -1, pixels.shape[1], n)
+        parts = d_inputs.view(len(pixels), len(d_inputs) // len(pixels), pixels.shape[1], n)
         d_map = torch.zeros_like(parts[0])
         for part, at in zip(parts, pixels, strict=True):
             part[:, at < 0] = 0
@@ -193,10 +193,11 @@ def _scatter(d_read: Tensor, sweep: Sweep, n: int) -> list[Tensor]:
 def _beside(read: Tensor, state: Tensor, sweep: Sweep, tap: int, n: int) -> None:
     """Writes the learned state [directions, h], or the zeros of padding, where the tap reads beside the image."""
     places, learned = (each[tap].to(state.device) for each in (sweep.beside, sweep.learned))
-    read.view(*read.shape[:2], -1, n)[:, :, places] = (state[:, :, None] * learned.to(state.dtype))[..., None]
+    by_pixel = read.view(*read.shape[:2], sweep.inputs.shape[2], n)
+    by_pixel[:, :, places] = (state[:, :, None] * learned.to(state.dtype))[..., None]
 
 
 def _learned(columns: Tensor, sweep: Sweep, tap: int, n: int) -> Tensor:
     """The columns of the pixels for which the tap reads the learned state."""
     places = sweep.beside[tap][sweep.learned[tap] > 0].to(columns.device)
-    return columns.view(*columns.shape[:2], -1, n).index_select(2, places).flatten(2)
+    return columns.view(*columns.shape[:2], sweep.inputs.shape[2], n).index_select(2, places).flatten(2)

@@ -78,7 +78,7 @@ class ImageModel(AutoregressiveModel):
         h: Tensor = self.stack(*(self._placed(layer(x)) for layer in self.firsts))
         logits: Tensor = self.output(F.relu(self.head(F.relu(h))))
         # [n, C·K, H, W] to [n, C, H, W, K]
-        by_colour = logits.view(len(x), -1, self.domain.parameters, *logits.shape[2:])
+        by_colour = logits.view(len(x), self.domain.shape[0], self.domain.parameters, *logits.shape[2:])
         return self.domain.conditionals(by_colour.movedim(2, -1))
 
     def _placed(self, h: Tensor) -> Tensor:

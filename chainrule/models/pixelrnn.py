@@ -23,10 +23,10 @@ CELLS: dict[str, type[RowLSTM] | type[DiagonalBiLSTM]] = {"row": RowLSTM, "diago
 class PixelRNN(ImageModel):
     """Table 1 of the paper, middle and right columns: 7×7 mask A; LSTM layers; twice ReLU and 1×1 mask B; the output.
 
-    As in the paper, no Diagonal BiLSTM sees the last pixel of the row above from afar: the first layer gives it to
-    the rest of its own row alone, and the scan from the right is shifted down and so ends one pixel earlier. With
-    `full_context` the first layer's scan from the right reads features of their own, made through mask B, which the
-    shift keeps causal: then every pixel sees all that is before it.
+    As in the paper, the Diagonal BiLSTM does not see the last pixel of the row above from afar (in colour: its last
+    colour): that is a feature of its successors alone, which are in the present row, and the scan from the right,
+    shifted down, knows only the row above. With `full_context` the first layer's scan from the right reads features of
+    its own, made through mask B, which the shift keeps causal: then every pixel sees all that is before it.
 
     Args:
         domain: images (C, H, W).

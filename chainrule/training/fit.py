@@ -52,7 +52,7 @@ def fit(
         resume: go on with the run in `out`, if one is there. It ends with the weights, bit for bit, of a run that was
             never stopped (same machine, same number of threads).
         progress: show a progress bar.
-        **settings: see `Settings`: epochs, batch_size, lr, ...
+        **settings: see `Settings`: epochs or updates, batch_size, lr, ...
 
     Raises:
         ChainruleError: data that do not fit the model, unknown settings, `out` in use, or another run to resume.
@@ -75,7 +75,7 @@ def fit(
     team = processes()
     trainer = Trainer(model.to(team.device(chosen.device)), chosen, data.train, data.valid, team)
     title, show = f"training {type(model).__name__}", progress and team.rank == 0
-    with bar(title, chosen.epochs * len(data.train), show) as shown, _Interrupt() as interrupt:
+    with bar(title, trainer.images(trainer.updates), show) as shown, _Interrupt() as interrupt:
         if folder is not None:
             _open(folder, _config(model, chosen, data, team), data, resume, trainer, shown)
         try:
@@ -164,7 +164,7 @@ def _open(folder: RunFolder, config: dict[str, Any], data: _Sets, resume: bool, 
     if found:
         _restore(trainer, folder)
         at = trainer.position
-        shown((at.epoch * trainer.steps + at.step) * trainer.settings.batch_size)
+        shown(trainer.images(trainer.done))
         shown.print(f"resumed after epoch {at.epoch}, update {at.step} of the next")
         _warn_of_another_machine(read_config(folder.path).get("machine"), config["machine"], shown)
     elif trainer.team.rank == 0:
@@ -243,7 +243,7 @@ def _run(trainer: Trainer, folder: RunFolder | None, shown: Bar, interrupt: _Int
 def _stopped(trainer: Trainer, folder: RunFolder | None) -> str:
     at = trainer.position
     where = "nothing was saved, since no folder was given" if folder is None else f"resume to go on from {folder.path}"
-    return f"stopped in epoch {at.epoch + 1} after update {at.step} of {trainer.steps}; {where}"
+    return f"stopped in epoch {at.epoch + 1} after update {at.step} of {trainer.steps_of(at.epoch)}; {where}"
 
 
 class _Interrupt:

@@ -14,7 +14,7 @@ from chainrule.files import replacing
 
 @dataclass(frozen=True)
 class Row:
-    """One epoch.
+    """One epoch, or what a run had time for of its last one: then `updates` tells how much.
 
     Attributes:
         epoch: from 1.

@@ -16,8 +16,9 @@ class Settings:
     """How a model is trained.
 
     Args:
-        epochs: passes over the training data.
+        epochs: passes over the training data; 20 unless `updates` are given.
         batch_size: data in one update, over all processes together.
+        updates: instead of epochs, exactly so many updates: a part of an epoch, or several and a part.
         optimiser: the rule of the update.
         lr: the learning rate at its highest.
         schedule: the learning rate over the updates: falling to zero along half a cosine, or constant.
@@ -25,14 +26,15 @@ class Settings:
         weight_decay: AdamW's decoupled decay; an L2 penalty with the other optimisers.
         clip: the largest norm of the gradient; longer ones are shortened to it.
         ema: the weights that are validated and kept are an exponential moving average with this decay; 0 for none.
-        patience: stop after so many epochs without a better validation NLL; none to run all epochs.
+        patience: stop after so many epochs without a better validation NLL; none to run them all.
         precision: float32, or bfloat16 for the arithmetic of the layers (autocast; evaluation stays float32).
         device: auto, cpu, cuda, cuda:1, mps.
         seed: of the order of the data, and of dropout where a model has it; models and data have seeds of their own.
     """
 
-    epochs: int = 20
+    epochs: int | None = None
     batch_size: int = 100
+    updates: int | None = None
     optimiser: Literal["adamw", "sgd", "rmsprop", "adagrad", "adadelta"] = "adamw"
     lr: float = 1e-3
     schedule: Literal["cosine", "constant"] = "cosine"
@@ -47,8 +49,14 @@ class Settings:
 
     def __post_init__(self) -> None:
         # What numpy gave becomes plain, so that a run can write it down.
+        if self.epochs is not None and self.updates is not None:
+            raise ChainruleError(
+                f"epochs ({self.epochs}) and updates ({self.updates}) both say how long to train; give one of them"
+            )
+        if self.epochs is None and self.updates is None:
+            object.__setattr__(self, "epochs", EPOCHS)
         for name, least in WHOLE.items():
-            if name != "patience" or self.patience is not None:
+            if name not in OPTIONAL or getattr(self, name) is not None:
                 object.__setattr__(self, name, _whole(name, getattr(self, name), least))
         for name, (positive, below) in REAL.items():
             object.__setattr__(self, name, _real(name, getattr(self, name), positive, below))
@@ -57,6 +65,10 @@ class Settings:
                 raise ChainruleError(f"{name} must be one of {', '.join(choices)}, not {getattr(self, name)!r}")
         if not isinstance(self.device, str):
             raise ChainruleError(f"device must be a name such as 'cpu', not {self.device!r}")
+
+    def updates_in_all(self, steps: int) -> int:
+        """How many updates the run takes where an epoch has `steps`."""
+        return steps * (self.epochs or EPOCHS) if self.updates is None else self.updates
 
     def lr_at(self, update: int, updates: int) -> float:
         """The learning rate of update `update` (from 0) of `updates`."""
@@ -69,11 +81,17 @@ class Settings:
         return min(self.ema, (1 + update) / (10 + update))
 
 
+EPOCHS = 20
+"""Where neither epochs nor updates are given."""
+
 LARGEST = 1e30
 """Larger numbers would lead the optimisers out of the range of float32."""
 
-WHOLE = {"epochs": 1, "batch_size": 1, "warmup": 0, "patience": 1, "seed": None}
+WHOLE = {"epochs": 1, "updates": 1, "batch_size": 1, "warmup": 0, "patience": 1, "seed": None}
 """The least that each whole number can be."""
+
+OPTIONAL = ("epochs", "updates", "patience")
+"""Whole numbers that may be None."""
 
 REAL = {"lr": (True, LARGEST), "clip": (True, LARGEST), "weight_decay": (False, LARGEST), "ema": (False, 1.0)}
 """Whether each number must be above 0, or may be 0 too; and what it must be below."""
@@ -114,4 +132,6 @@ def as_settings(chosen: dict[str, Any]) -> Settings:
     for name in chosen:
         if name not in known:
             raise ChainruleError(f"there is no training setting {name!r}; there are {', '.join(known)}")
+    if "epochs" in chosen and chosen["epochs"] is None and chosen.get("updates") is None:
+        raise ChainruleError("epochs must be a whole number of at least 1, not None, unless updates are given")
     return Settings(**chosen)

@@ -52,6 +52,8 @@ class Trainer:
     """Trains `model` on `train`, validating an average of its weights on `valid` after each epoch.
 
     Attributes:
+        steps: the updates of a whole epoch.
+        updates: those of the whole run; they may end in the middle of an epoch, which then counts as the last one.
         averaged: a copy of the model with the averaged weights.
         best: the state of `averaged` after the best epoch so far; until there is one, as it began.
         history: one row an epoch.
@@ -70,6 +72,22 @@ class Trainer:
             model.parameters(), settings.lr, weight_decay=settings.weight_decay
         )
         self.steps = math.ceil(len(train) / settings.batch_size)
+        self.updates = settings.updates_in_all(self.steps)
+        self.epochs = math.ceil(self.updates / self.steps)
+
+    @property
+    def done(self) -> int:
+        """Updates so far."""
+        return min(self.position.epoch * self.steps + self.position.step, self.updates)
+
+    def steps_of(self, epoch: int) -> int:
+        """The updates of an epoch (from 0): fewer in the last one, where the run ends within it."""
+        return min(self.steps, self.updates - epoch * self.steps)
+
+    def images(self, updates: int) -> int:
+        """How many training data the first updates of the run go through."""
+        epochs, steps = divmod(updates, self.steps)
+        return epochs * len(self.train) + steps * self.settings.batch_size
 
     def run(self, bar: Bar, after_update: Callable[[], None], after_epoch: Callable[[bool], None]) -> None:
         """All updates that are left.
@@ -81,7 +99,7 @@ class Trainer:
         Raises:
             TrainingStopped: the loss, its gradient or the weights are no longer numbers.
         """
-        while self.position.epoch < self.settings.epochs and not self.history.stopped:
+        while self.position.epoch < self.epochs and not self.history.stopped:
             for rows in self.batches():
                 self.update(rows, bar)
                 after_update()
@@ -94,15 +112,15 @@ class Trainer:
         epoch, x = self.position.epoch, self.train.values(self.position.epoch)
         size = min(self.settings.batch_size, len(x))
         order = torch.randperm(len(x), generator=generator(self.settings.seed, epoch))
-        for rows in torch.split(order, size)[self.position.step :]:
+        for rows in torch.split(order, size)[self.position.step : self.steps_of(epoch)]:
             yield x[rows]
 
     def update(self, x: Tensor, bar: Bar) -> None:
         """One step of the optimiser, on this process's share of the batch."""
         began, at, settings = time.perf_counter(), self.position, self.settings
-        done = at.epoch * self.steps + at.step
+        done = self.done
         for group in self.optimiser.param_groups:
-            group["lr"] = settings.lr_at(done, self.steps * settings.epochs)
+            group["lr"] = settings.lr_at(done, self.updates)
         nats = self.descend(x)
         torch._foreach_lerp_(
             list(self.averaged.parameters()), [p.detach() for p in self.model.parameters()], 1 - settings.ema_at(done)
@@ -145,14 +163,14 @@ class Trainer:
         valid = self.validate()
         at.seconds += time.perf_counter() - began
         at.epoch += 1
-        updates, bits = at.epoch * self.steps, valid / (self.model.domain.sites * math.log(2))
-        lr, speed = self.settings.lr_at(updates - 1, self.steps * self.settings.epochs), at.count / at.epoch_seconds
+        updates, bits = min(at.epoch * self.steps, self.updates), valid / (self.model.domain.sites * math.log(2))
+        lr, speed = self.settings.lr_at(updates - 1, self.updates), at.count / at.epoch_seconds
         better = self.history.add(Row(at.epoch, updates, at.nats / at.count, valid, bits, lr, speed, at.seconds))
         at.step, at.nats, at.count, at.epoch_seconds = 0, 0.0, 0.0, 0.0
         if better:
             self.best = _copy(self.averaged)
         patience = self.settings.patience
-        if patience is not None and at.epoch - self.history.best >= patience and at.epoch < self.settings.epochs:
+        if patience is not None and at.epoch - self.history.best >= patience and at.epoch < self.epochs:
             self.history.stopped = f"no better validation NLL for {patience} epochs"
         return better
 
@@ -174,12 +192,13 @@ class Trainer:
 
     def breakdown(self, what: str) -> TrainingStopped:
         """The exception to raise where arithmetic broke down; the weights to end with are then the last good ones."""
-        at, settings, kept = self.position, self.settings, f"the weights of epoch {self.history.best} are kept"
+        at, settings, steps = self.position, self.settings, self.steps_of(self.position.epoch)
+        kept = f"the weights of epoch {self.history.best} are kept"
         if not self.history.rows:
             self.averaged.load_state_dict(self.best)
             kept = "no epoch was finished, so the weights are those that it began with"
         return TrainingStopped(
-            f"{what} in epoch {at.epoch + 1}, update {min(at.step + 1, self.steps)} of {self.steps}; "
+            f"{what} in epoch {at.epoch + 1}, update {min(at.step + 1, steps)} of {steps}; "
             f"lower lr (now {settings.lr:g}) or clip (now {settings.clip:g}); {kept}",
             interrupted=False,
         )
@@ -190,9 +209,11 @@ class Trainer:
 
     def describe_epoch(self, better: bool) -> str:
         row = self.history.rows[-1]
+        steps = self.steps_of(row.epoch - 1)
+        part = "" if steps == self.steps else f" ({steps} of {self.steps} updates)"
         valid = "" if self.valid is None else f"  valid {row.valid_nats:.3f}{' (best)' if better else ''}"
         return (
-            f"epoch {row.epoch}/{self.settings.epochs}  train {row.train_nats:.3f}{valid} nats"
+            f"epoch {row.epoch}/{self.epochs}{part}  train {row.train_nats:.3f}{valid} nats"
             f"  {row.images_per_second:.0f}/s  {row.seconds:.0f} s"
         )
 

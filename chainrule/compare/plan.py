@@ -1,0 +1,258 @@
+"""The plan of a comparison: every model with its size, settings and number of updates, fixed before training begins."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from chainrule.checkpoint import read_json, write_json
+from chainrule.compare.families import FAMILIES, INDEPENDENT, RECURRENT, names_for, settings_for
+from chainrule.compare.pace import Pace, measure
+from chainrule.data import Data
+from chainrule.domain import Domain
+from chainrule.errors import ChainruleError
+from chainrule.files import refuse_existing, remove_parts
+from chainrule.models.base import AutoregressiveModel
+from chainrule.progress import Bar
+from chainrule.training.settings import as_settings
+
+FORMAT = 1
+PLAN = "plan.json"
+MINUTES = 2.0
+"""The budget of each model, where none is given."""
+YARDSTICK_UPDATES, YARDSTICK_EPOCHS = 1000, 100
+"""Of `Independent`, which is soon at its best: the fewer of these, and of what the minutes have time for."""
+VARIANTS = {"neither": (False, False), "skip": (False, True), "residual": (True, False), "both": (True, True)}
+"""Of an ablation: whether there are residual connections, and skip connections."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What is asked of a comparison.
+
+    Attributes:
+        models: names of families; None for all that take such data.
+        minutes: of training and validation, for each model; MINUTES if neither they nor updates are given.
+        updates: for each model, instead of minutes.
+        arguments: of models, by the name of the family, in place of their defaults.
+        settings: of training, for all, in place of the defaults.
+        samples: how many each model draws; None for as many as `samples_for` says.
+        ablation: a recurrent family that is also trained with and without residual and skip connections.
+        seed: of weights, of the order of the data, and of the samples.
+    """
+
+    models: tuple[str, ...] | None = None
+    minutes: float | None = None
+    updates: int | None = None
+    arguments: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    samples: int | None = None
+    ablation: str | None = None
+    seed: int = 0
+
+    def check(self, names: tuple[str, ...]) -> None:
+        """Raises ChainruleError for terms that cannot be met by families of these names."""
+        if self.minutes is not None and self.updates is not None:
+            raise ChainruleError("minutes and updates are both given; give one of them as the budget")
+        if self.minutes is not None and not 0 < self.minutes < math.inf:
+            raise ChainruleError(f"minutes must be above 0, not {self.minutes:g}")
+        if self.updates is not None and self.updates < 1:
+            raise ChainruleError(f"updates must be at least 1, not {self.updates}")
+        if self.samples is not None and self.samples < 1:
+            raise ChainruleError(f"samples must be at least 1, not {self.samples}")
+        if self.ablation is not None and self.ablation not in RECURRENT:
+            raise ChainruleError(f"ablation takes {' or '.join(RECURRENT)}, not {self.ablation!r}")
+        used = {*names, *([self.ablation] if self.ablation else [])}
+        for name in self.arguments:
+            if self.arguments[name] and name not in used:
+                raise ChainruleError(f"options are given for {name}, which is not compared; it is {', '.join(names)}")
+
+    @property
+    def chosen_minutes(self) -> float | None:
+        """The budget in minutes, if it is not one in updates."""
+        return self.minutes or (MINUTES if self.updates is None else None)
+
+    @property
+    def budget(self) -> str:
+        """In words."""
+        minutes = self.chosen_minutes
+        return f"{self.updates} updates" if minutes is None else f"{minutes:g} minute{'' if minutes == 1 else 's'}"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run.
+
+    Attributes:
+        family: the name of its family.
+        title: its name in reports.
+        folder: of the run, within that of the comparison.
+        arguments: of the model.
+        settings: of training; they name the updates.
+        seconds: that training is expected to take.
+        sampling: that drawing the samples is, a pass for every step.
+    """
+
+    family: str
+    title: str
+    folder: str
+    arguments: dict[str, Any]
+    settings: dict[str, Any]
+    seconds: float = 0.0
+    sampling: float = 0.0
+
+    def model(self, domain: Domain, seed: int) -> AutoregressiveModel:
+        """Its model, as it begins."""
+        return FAMILIES[self.family].make(domain, self.arguments, seed)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All runs of a comparison.
+
+    Attributes:
+        samples: how many each model draws.
+        jobs: one a model; the first is the yardstick.
+        ablation: one for each of `VARIANTS`, in their order, or none; one of them may be among `jobs` too.
+    """
+
+    samples: int
+    jobs: tuple[Job, ...]
+    ablation: tuple[Job, ...] = ()
+
+    @property
+    def runs(self) -> list[Job]:
+        """Each once."""
+        return list({job.folder: job for job in (*self.jobs, *self.ablation)}.values())
+
+
+def samples_for(domain: Domain) -> int:
+    """How many samples: each takes a pass over the model for every step of the schedule."""
+    return 16 if domain.sites <= 1024 else 4
+
+
+def open_plan(terms: Terms, data: Data, out: Path, resume: bool, shown: Bar) -> Plan:
+    """The plan in `out`, where one is resumed; or a new one, written there.
+
+    Raises:
+        ChainruleError: `out` is in use, was made on other terms, or is damaged; or terms that cannot be met.
+    """
+    names = names_for(data.domain, terms.models)
+    terms.check(names)
+    asked = _asked(terms, data)
+    if resume and _begun(out):
+        return _read(out / PLAN, asked)
+    refuse_existing(out)
+    plan = _make(terms, names, data, shown)
+    write_json(out / PLAN, {"format": FORMAT, "asked": asked, **asdict(plan)})
+    return plan
+
+
+def _begun(out: Path) -> bool:
+    """Is there a plan? What a killed process left half written goes."""
+    try:
+        remove_parts(out)
+        return (out / PLAN).exists()
+    except (OSError, ValueError):  # no name for a folder
+        return False
+
+
+def _asked(terms: Terms, data: Data) -> dict[str, Any]:
+    """The terms and the data, as plain JSON values."""
+    digests = {name: split.digest for name in ("train", "valid", "test") if (split := getattr(data, name))}
+    plain = {**asdict(terms), "preprocessing": data.preprocessing.to_dict(), "data": digests}
+    return dict(json.loads(json.dumps(plain)))
+
+
+def _read(path: Path, asked: dict[str, Any]) -> Plan:
+    """The plan that was written.
+
+    Raises:
+        ChainruleError: it is damaged, or was made on other terms.
+    """
+    contents = read_json(path)
+    before = contents.get("asked")
+    if contents.get("format") != FORMAT or not isinstance(before, dict):
+        raise ChainruleError(f"{path} is damaged, or of another version; start a new comparison")
+    for name in asked:
+        if before.get(name) != asked[name]:
+            raise ChainruleError(
+                f"{path.parent} was made with {name} = {before.get(name)}, and this is {asked[name]}; "
+                "resume with the same, or start a new comparison"
+            )
+    try:
+        jobs, ablation = (tuple(Job(**job) for job in contents[key]) for key in ("jobs", "ablation"))
+        return Plan(int(contents["samples"]), jobs, ablation)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ChainruleError(f"{path} is damaged ({error}); start a new comparison") from None
+
+
+def _make(terms: Terms, names: tuple[str, ...], data: Data, shown: Bar) -> Plan:
+    """A new plan, from how long updates take here."""
+    domain, seed = data.domain, terms.seed
+    jobs = []
+    for name in (INDEPENDENT, *names):
+        family = FAMILIES[name]
+        chosen = family.arguments(domain, terms.arguments.get(name, {}))
+        jobs.append(Job(name, family.title, name, chosen, {**settings_for(name, terms.settings), "seed": seed}))
+    for job in jobs:  # before the first is timed, it is known that all can be made
+        as_settings(job.settings)
+        job.model(domain, seed)
+    ablation = _variants(terms, domain)
+    samples = terms.samples or samples_for(domain)
+    jobs = [_budgeted(job, terms, _timed(job, data, seed, samples, shown)) for job in jobs]
+    return Plan(samples, tuple(jobs), _ablation(terms, jobs, ablation, data, shown))
+
+
+def _timed(job: Job, data: Data, seed: int, samples: int, shown: Bar) -> Pace:
+    shown.note(f"timing {job.title}")
+    return measure(job.model(data.domain, seed), job.settings, data, samples)
+
+
+def _budgeted(job: Job, terms: Terms, pace: Pace, like: Job | None = None) -> Job:
+    """The job with as many updates as the budget allows, or as another has."""
+    updates = terms.updates or pace.updates(terms.minutes or MINUTES)
+    if like is not None:
+        updates = int(like.settings["updates"])
+    elif job.family == INDEPENDENT:
+        enough = min(YARDSTICK_UPDATES, YARDSTICK_EPOCHS * pace.steps)
+        updates = enough if terms.updates else min(enough, updates)
+    settings = {**job.settings, "updates": updates}
+    return replace(job, settings=settings, seconds=updates * pace.mean, sampling=pace.sampling)
+
+
+def _variants(terms: Terms, domain: Domain) -> list[Job]:
+    """The jobs of the ablation, before their budget; models that cannot be made are found here."""
+    if terms.ablation is None:
+        return []
+    family, settings = FAMILIES[terms.ablation], settings_for(terms.ablation, terms.settings)
+    chosen = family.arguments(domain, terms.arguments.get(terms.ablation, {}))
+    made = []
+    for name, (residual, skip) in VARIANTS.items():
+        arguments = {**chosen, "residual": residual, "skip": skip}
+        folder = f"ablation/{terms.ablation}-{name}"
+        job = Job(terms.ablation, f"{family.title}, {name}", folder, arguments, {**settings, "seed": terms.seed})
+        job.model(domain, terms.seed)
+        made.append(job)
+    return made
+
+
+def _ablation(terms: Terms, jobs: list[Job], variants: list[Job], data: Data, shown: Bar) -> tuple[Job, ...]:
+    """The variants with their budget: that of the family's own run, which stands for the variant that it equals."""
+    own = next((job for job in jobs if job.family == terms.ablation), None)
+    if not variants or own is None:
+        paces = {job.folder: _timed(job, data, terms.seed, 1, shown) for job in variants}
+        slowest = max(paces.values(), key=lambda pace: pace.mean, default=None)
+        return tuple(_budgeted(job, terms, slowest) for job in variants if slowest)
+    alike = own.model(data.domain, terms.seed).arguments
+    told = []
+    for job in variants:
+        if job.model(data.domain, terms.seed).arguments == alike:
+            told.append(own)
+        else:
+            told.append(_budgeted(job, terms, Pace(own.seconds / own.settings["updates"], 0.0, 1), own))
+    return tuple(told)

@@ -1,0 +1,191 @@
+"""Carrying out a plan: each model is trained as an ordinary run, scored, and has its sampling timed."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from chainrule.checkpoint import read_tensors, write_tensors
+from chainrule.compare.plan import Job
+from chainrule.compare.trained import Trained, values
+from chainrule.compare.work import Tell, Work, watch
+from chainrule.conditionals import Conditionals
+from chainrule.data import Data
+from chainrule.errors import ChainruleError, TrainingStopped
+from chainrule.layers.sweep import Sweep
+from chainrule.models.base import AutoregressiveModel
+from chainrule.seeding import site_noise
+from chainrule.tasks.evaluate import Evaluation, evaluate, log_prob_all
+from chainrule.training import fit
+from chainrule.training.settings import as_settings
+from chainrule.walk import drawing, walk
+
+MEASURED = "measured"
+"""The folder of what was found out about the trained models, a file each."""
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What was found out about a trained model: kept, since samples may take long, and their time is not found again.
+
+    Attributes:
+        test: its test NLL.
+        test_nats: that of each test datum, float64 [n].
+        drawn: its samples, uint8 [n, *shape].
+        sampling: seconds that they took, all at once.
+    """
+
+    test: Evaluation
+    test_nats: Tensor
+    drawn: Tensor
+    sampling: float
+
+    @classmethod
+    def make(cls, model: AutoregressiveModel, data: Data, samples: int, seed: int, tell: Tell) -> Found:
+        test = values(data.test)
+        began = time.perf_counter()
+        drawn = draw(model, samples, seed, tell)
+        sampling = time.perf_counter() - began
+        return cls(evaluate(model, test), -log_prob_all(model, test), drawn.byte(), sampling)
+
+    def write(self, path: Path) -> None:
+        about = {"test": json.dumps(asdict(self.test)), "sampling": repr(self.sampling)}
+        write_tensors(path, {"test_nats": self.test_nats, "drawn": self.drawn}, about)
+
+    @classmethod
+    def read(cls, path: Path) -> Found:
+        """What `write` wrote.
+
+        Raises:
+            ChainruleError: it is damaged.
+        """
+        tensors, about = read_tensors(path)
+        try:
+            test, sampling = Evaluation(**json.loads(about["test"])), float(about["sampling"])
+            return cls(test, tensors["test_nats"], tensors["drawn"], sampling)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ChainruleError(f"{path} is damaged ({error}); remove it, and it is made again") from None
+
+
+def draw(model: AutoregressiveModel, n: int, seed: int, tell: Tell) -> Tensor:
+    """What `sample` draws, all at once: int64 [n, *shape]; it tells after every step how many are done."""
+    if n == 0:
+        return torch.empty(0, *model.domain.shape, dtype=torch.int64)
+    choose = drawing(site_noise(seed, [(datum, 0) for datum in range(n)], model.domain.sites), 1.0)
+    steps, done = len(model.schedule), 0
+
+    def told(sites: Tensor, conditionals: Conditionals) -> Tensor:
+        nonlocal done
+        done += 1
+        tell(done / steps, f" {done} of {steps}")
+        return choose(sites, conditionals)
+
+    return walk(model, n, told).cpu()
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Entry(Trained):
+    """A model of a comparison.
+
+    Attributes:
+        job: the plan of its run.
+        images: how many there are to train on.
+        found: its test NLL and samples.
+        past: the mean over sites of the share of the sites before them that they can depend on; nan where not known.
+    """
+
+    job: Job
+    images: int
+    found: Found
+    past: float
+
+    @property
+    def updates(self) -> int:
+        """Those that were taken."""
+        return self.history.rows[-1].updates
+
+    @property
+    def epochs(self) -> float:
+        """Passes over the training data; the last may be a part of one."""
+        return self.updates / math.ceil(self.images / self.settings.batch_size)
+
+    @property
+    def training_steps(self) -> int:
+        """Steps that a pass over all sites takes one after the other, whatever the machine can do at once."""
+        return sequential_steps(self.model)
+
+    @property
+    def sampling_steps(self) -> int:
+        """Steps of a walk, each of them after the one before."""
+        return len(self.model.schedule)
+
+
+def sequential_steps(model: AutoregressiveModel) -> int:
+    """The steps of all recurrent layers, which wait for each other; without any, the one pass.
+
+    Example:
+        >>> from chainrule.domain import Binary
+        >>> from chainrule.models.pixelrnn import PixelRNN
+        >>> sequential_steps(PixelRNN(Binary((1, 4, 6)), "row", layers=2, features=2))
+        8
+        >>> sequential_steps(PixelRNN(Binary((1, 4, 6)), "diagonal", layers=2, features=2))
+        18
+    """
+    sweeps = (getattr(layer, "sweep", None) for layer in model.modules())
+    return sum(len(sweep.steps) for sweep in sweeps if isinstance(sweep, Sweep)) or 1
+
+
+def past_share(model: AutoregressiveModel) -> float:
+    """The mean over sites of seen / before; a first site, with nothing before it, is left out.
+
+    Example:
+        >>> from chainrule.domain import Binary
+        >>> from chainrule.models.made import MADE
+        >>> past_share(MADE(Binary((5,)), hidden=(3,), direct=True))
+        1.0
+    """
+    seen, rank = model.receptive_field(), model.order.rank
+    if seen is None or len(rank) < 2:
+        return math.nan
+    before = rank[None, :] < rank[:, None]
+    counts = before.sum(1)
+    shares = (seen.cpu() & before).sum(1)[counts > 0] / counts[counts > 0]
+    return float(shares.double().mean())
+
+
+def carry_out(job: Job, data: Data, out: Path, seed: int, samples: int, work: Work, number: str) -> Entry:
+    """Trains, scores and samples, or takes up what there is of that.
+
+    Args:
+        samples: how many to draw; 0 for a model whose sampling is not looked at.
+    """
+    model, settings, images = job.model(data.domain, seed), as_settings(job.settings), len(values(data.train))
+    epochs = settings.updates_in_all(1) / math.ceil(images / settings.batch_size)
+    with work.stage(job.seconds, f"{number} {job.title}") as tell:
+        hook = watch(model, images, epochs, tell)
+        try:
+            history = fit(model, data, out=out / job.folder, resume=True, progress=False, **job.settings)
+        except TrainingStopped as stop:
+            raise TrainingStopped(f"{job.title}: {stop}", interrupted=stop.interrupted) from None
+        finally:
+            hook.remove()
+    best, last = history.best_row, history.rows[-1]
+    work.print(
+        f"{number} {job.title}: validation {best.valid_nats:.2f} nats at epoch {best.epoch} of {len(history.rows)}, "
+        f"{last.updates} updates, {last.seconds:.0f} s"
+    )
+    file = out / MEASURED / f"{job.folder.replace('/', '-')}.safetensors"
+    with work.stage(job.sampling if samples else 0.0, f"{number} {job.title}, sampling") as tell:
+        found = Found.read(file) if file.exists() else Found.make(model, data, samples, seed, tell)
+    if not file.exists():
+        found.write(file)
+    return Entry(
+        name=job.title, folder=out / job.folder, model=model, settings=settings, history=history, test=found.test,
+        test_nats=found.test_nats, job=job, images=images, found=found, past=past_share(model),
+    )  # fmt: skip

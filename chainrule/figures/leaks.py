@@ -1,0 +1,144 @@
+"""Figures of leaks: which sites the outputs of a callable see and must not, and how much of the past they see."""
+
+from __future__ import annotations
+
+import torch
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Rectangle
+from torch import Tensor
+
+from chainrule.figures.fields import AFTER, LEAK, SEEN, UNSEEN, channel_name, field, place
+from chainrule.figures.style import (
+    ACCENT,
+    CLOSED,
+    HALF,
+    INK,
+    PLAIN,
+    SMALL,
+    WIDTH,
+    bare,
+    legend_below,
+    lines_between,
+    new_figure,
+    plain,
+)
+from chainrule.laws import LeakReport
+
+REACH = 4
+"""Rows and columns to each side of an output in the panel of offsets."""
+COLOURS = ListedColormap([CLOSED, HALF, PLAIN, CLOSED, ACCENT])
+"""By state, as `field` numbers them. An output's own site is framed, and coloured only where it leaks."""
+SHARES = LinearSegmentedColormap.from_list("shares", [HALF, PLAIN])
+NAMES = {
+    PLAIN: "before it, seen",
+    HALF: "before it, not seen",
+    CLOSED: "not before it",
+    ACCENT: "leak: seen, not before it",
+}
+
+
+def leak_figure(report: LeakReport, title: str = "") -> Figure:
+    """What `check_leak` found, as pictures.
+
+    For each channel the output with most leaks (where none leaks, the one in the middle), and what it sees of the
+    image; the channels of a pixel are side by side. Then all outputs together: what lies at each offset from them, with
+    the number of leaks; and, of colours, who sees whom within a pixel.
+
+    Example:
+        >>> from torch import nn
+        >>> from chainrule.laws import check_leak
+        >>> report = check_leak(nn.Conv2d(1, 1, 3, padding=1), (1, 4, 4), levels=2, layout="n,c,h,w")
+        >>> len(leak_figure(report).axes)
+        2
+    """
+    channels, height, width = report.domain.shape
+    top = min(max(WIDTH / max(channels, 2) * height / width + 0.3, 1.9), 6.0)
+    below = 0.0 if channels == 1 else 3.7
+    figure = new_figure(top + below + (1.0 if title else 0.6), title)
+    if channels == 1:
+        left, right = figure.subplots(1, 2)
+        draw_output(left, report, report.worst(0))
+    else:
+        parts = figure.add_gridspec(2, 2 * channels, height_ratios=(top, below))
+        for channel in range(channels):
+            axes = figure.add_subplot(parts[0, 2 * channel : 2 * channel + 2])
+            draw_output(axes, report, report.worst(channel))
+        right = figure.add_subplot(parts[1, :channels])
+        draw_channels(figure.add_subplot(parts[1, channels:]), report)
+    draw_offsets(right, report)
+    framed = Patch(facecolor="white", edgecolor=INK, linewidth=2, label="the output's own site")
+    legend_below(figure, [*(Patch(facecolor=colour, label=name) for colour, name in NAMES.items()), framed], 3)
+    return figure
+
+
+def draw_output(axes: Axes, report: LeakReport, site: int) -> None:
+    """What one output sees of the image; the channels of a pixel beside each other, its own site framed."""
+    channels, height, width = report.domain.shape
+    state = field(report.seen.ever, report.order, site).view(channels, height, width).permute(1, 2, 0).flatten(1)
+    leaks = int(report.wrong[site].sum())
+    bare(axes, f"{place(site, report.domain)}\n{leaks} leak{'s' * (leaks != 1)}")
+    axes.title.set_fontsize(SMALL)
+    axes.imshow(state.numpy(), cmap=COLOURS, vmin=0, vmax=4, aspect=channels)
+    lines_between(axes, state.shape)
+    channel, pixel = divmod(site, height * width)
+    frame(axes, pixel // width, pixel % width * channels + channel)
+
+
+def draw_offsets(axes: Axes, report: LeakReport) -> None:
+    """What lies around an output, all outputs together: the number of leaks; of the past, the share that is seen."""
+    _, height, width = report.domain.shape
+    rows, columns = min(height - 1, REACH), min(width - 1, REACH)
+    wrong, before, seen = (
+        report.by_offset(pairs)[height - 1 - rows : height + rows, width - 1 - columns : width + columns]
+        for pairs in (report.wrong, report.before, report.seen.ever & report.before)
+    )
+    colours = torch.from_numpy(SHARES((seen / before.clamp(min=1)).numpy()))
+    for state, where in ((AFTER, before == 0), (LEAK, wrong > 0)):
+        colours[where] = torch.tensor(COLOURS(state), dtype=colours.dtype)
+    plain(axes, x="columns to the right", y="rows down").imshow(colours.numpy())
+    leaks = len(report.leaks)
+    axes.set_title(f"all outputs together\n{leaks} leak{'s' * (leaks != 1)}", fontsize=SMALL, color=INK)
+    axes.set_xticks(range(2 * columns + 1), signed(columns))
+    axes.set_yticks(range(2 * rows + 1), signed(rows))
+    counts(axes, wrong, SMALL - 2)
+    frame(axes, rows, columns)
+
+
+def draw_channels(axes: Axes, report: LeakReport) -> None:
+    """Who sees whom within a pixel, all pixels together: a row is an output's channel, a column an input's."""
+    wrong, before, seen = (
+        report.at_the_pixel(pairs) for pairs in (report.wrong, report.before, report.seen.ever & report.before)
+    )
+    states = torch.where(before > 0, torch.where(seen > 0, SEEN, UNSEEN), AFTER)
+    states[wrong > 0] = LEAK
+    names = [channel_name(channel, report.domain) for channel in range(len(states))]
+    plain(axes, x="channel seen", y="output's channel").imshow(states.numpy(), cmap=COLOURS, vmin=0, vmax=4)
+    axes.set_title(f"within a pixel\n{int(wrong.sum())} of them", fontsize=SMALL, color=INK)
+    axes.set_xticks(range(len(names)), names)
+    axes.set_yticks(range(len(names)), names)
+    counts(axes, wrong, SMALL)
+
+
+def counts(axes: Axes, wrong: Tensor, size: int) -> None:
+    """The numbers of leaks on a map [rows, columns], and lines between its squares."""
+    lines_between(axes, wrong.shape)
+    for row, column in wrong.nonzero().tolist():
+        number = str(int(wrong[row, column]))
+        axes.text(column, row, number, ha="center", va="center_baseline", fontsize=size, color="white")
+
+
+def frame(axes: Axes, row: int, column: int) -> None:
+    """A frame around one square."""
+    axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=INK, linewidth=2, zorder=3))
+
+
+def signed(reach: int) -> list[str]:
+    """Labels from -reach to +reach.
+
+    Example:
+        >>> signed(1)
+        ['-1', '0', '+1']
+    """
+    return [f"{each:+d}" if each else "0" for each in range(-reach, reach + 1)]

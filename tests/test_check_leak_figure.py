@@ -1,0 +1,47 @@
+"""The figure of leaks draws what the report says."""
+
+from __future__ import annotations
+
+import torch
+from planted import GRAY, PLANTED, RGB, half_above, stack
+from test_check_leak import check, made
+
+from chainrule.figures import leak_figure
+from chainrule.figures.leaks import COLOURS
+
+
+def colours_of(axes):
+    return axes.images[0].get_array()
+
+
+def test_the_figure_shows_the_worst_output_of_each_channel_and_all_together():
+    report = check(made(PLANTED["no mask"][0]), RGB)
+    figure = leak_figure(report, "a title")
+    *outputs, offsets, channels = figure.axes
+    assert [axes.get_title() for axes in outputs] == [
+        f"row 1, col 1, {name}\n{count} leaks" for name, count in zip("RGB", (15, 14, 13), strict=True)
+    ]
+    for channel, axes in enumerate(outputs):
+        state = torch.from_numpy(colours_of(axes).data).view(3, 4, 3).permute(2, 0, 1).flatten()
+        leaks = report.wrong[report.worst(channel)]
+        assert ((state == 4) == leaks).all()
+    assert [text.get_text() for text in channels.texts] == ["12"] * 6
+    assert {text.get_position(): text.get_text() for text in offsets.texts} == {
+        (3, 2): str(report.offsets[0, 0]),
+        (4, 2): str(report.offsets[0, 1]),
+        (2, 3): str(report.offsets[1, -1]),
+        (3, 3): str(report.offsets[1, 0]),
+        (4, 3): str(report.offsets[1, 1]),
+    }
+    assert figure.get_suptitle() == "a title"
+
+
+def test_the_figure_of_a_gray_model_without_leaks():
+    left, right = leak_figure(check(made(lambda: stack(GRAY, half_above)), GRAY)).axes
+    assert left.get_title().endswith("\n0 leaks")
+    state = colours_of(left)
+    assert (state == 4).sum() == 0
+    assert (state == 2).sum() == 3
+    leak = torch.tensor(COLOURS(4))
+    assert not (torch.from_numpy(colours_of(right).data) == leak).all(-1).any()
+    assert not right.texts
