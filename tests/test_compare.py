@@ -21,7 +21,7 @@ from chainrule.compare.families import FAMILIES, made_size, names_for, settings_
 from chainrule.compare.pace import FEWEST, WARM, Pace, measure
 from chainrule.compare.pictures import telling_pixel
 from chainrule.compare.plan import VARIANTS
-from chainrule.compare.runs import draw, past_share, sequential_steps
+from chainrule.compare.runs import draw, past_seen, sequential_steps
 from chainrule.compare.story import LIKELIHOOD, TRAINING, ablation_row, likelihood_row, numbers, share, training_row
 from chainrule.data import Data
 from chainrule.figures.compared import grids_figure, minutes_figure
@@ -124,8 +124,8 @@ def test_the_steps_of_training_are_those_of_the_layers(done):
     assert sequential_steps(PixelRNN(cr.Levels((3, 5, 7), 4), "diagonal", layers=3, features=3)) == 3 * 11
 
 
-def test_the_share_of_the_past_is_the_mean_over_sites():
-    """Of 5 sites seen 0/1, 1/2, 3/3 and 2/4."""
+def test_the_share_of_the_past_is_that_of_pairs():
+    """Of 5 sites, 0 of 1, 1 of 2, 3 of 3 and 2 of 4."""
 
     class Seeing(cr.Independent):
         def receptive_field(self):
@@ -133,11 +133,11 @@ def test_the_share_of_the_past_is_the_mean_over_sites():
             return torch.tensor([[int(each) for each in row] for row in rows]).bool()
 
     model = Seeing(cr.Binary((5,)))
-    assert past_share(model) == pytest.approx((0 + 1 / 2 + 1 + 2 / 4) / 4)
+    assert past_seen(model) == pytest.approx(6 / 10)
     model.receptive_field = lambda: None
-    assert math.isnan(past_share(model))
-    assert past_share(cr.Independent(cr.Binary((3,)))) == 0.0
-    assert math.isnan(past_share(cr.Independent(cr.Binary((1,)))))
+    assert math.isnan(past_seen(model))
+    assert past_seen(cr.Independent(cr.Binary((3,)))) == 0.0
+    assert past_seen(cr.Independent(cr.Binary((1,)))) == 1.0
 
 
 def test_the_ablation_has_all_four_and_does_no_work_twice(done):

@@ -24,7 +24,7 @@ from chainrule.figures import (
     to_png,
 )
 from chainrule.figures.cells import EMPTY, skewed, steps_back, steps_of, taps_of
-from chainrule.figures.fields import AFTER, ITSELF, LEAK, SEEN, UNSEEN, field, past_seen
+from chainrule.figures.fields import AFTER, ITSELF, LEAK, SEEN, UNSEEN, field
 from chainrule.figures.kernels import gate_mask, masked_convolutions, state_taps
 from chainrule.figures.masks import made_masks, sorted_masks
 from chainrule.figures.style import ACCENT
@@ -66,8 +66,8 @@ def test_a_field_tells_the_past_that_is_seen_from_the_blind_spot_and_from_a_leak
     assert field(seen, order, 2).tolist() == [UNSEEN, SEEN, ITSELF, LEAK]
     assert field(seen, order, 3).tolist() == [UNSEEN, UNSEEN, UNSEEN, LEAK]
     assert field(seen, Order((3, 2, 1, 0)), 1).tolist() == [LEAK, ITSELF, UNSEEN, UNSEEN]
-    assert past_seen(seen, order) == pytest.approx(2 / 6)
-    assert past_seen(torch.zeros(1, 1).bool(), Order((0,))) == 1.0
+    assert order.past_seen(seen) == pytest.approx(2 / 6)
+    assert Order((0,)).past_seen(torch.zeros(1, 1).bool()) == 1.0
 
 
 @pytest.mark.parametrize(

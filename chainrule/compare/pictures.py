@@ -116,7 +116,7 @@ def telling_pixel(seen: Mapping[str, Tensor], order: Order, domain: Domain) -> t
     _, height, width = domain.shape
     middle, low = (height // 2, width // 2), (5 * height // 8, width // 4)
     site = last_site(*middle, domain)
-    before = order.rank < order.rank[site]
+    before = order.before[site]
     return low if all(bool(each[site].cpu()[before].all()) for each in seen.values()) else middle
 
 

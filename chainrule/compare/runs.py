@@ -97,7 +97,8 @@ class Entry(Trained):
         job: the plan of its run.
         images: how many there are to train on.
         found: its test NLL and samples.
-        past: the mean over sites of the share of the sites before them that they can depend on; nan where not known.
+        past: the share of all pairs of a site and one before it where the first can depend on the second; nan where not
+            known.
     """
 
     job: Job
@@ -141,22 +142,10 @@ def sequential_steps(model: AutoregressiveModel) -> int:
     return sum(len(sweep.steps) for sweep in sweeps if isinstance(sweep, Sweep)) or 1
 
 
-def past_share(model: AutoregressiveModel) -> float:
-    """The mean over sites of seen / before; a first site, with nothing before it, is left out.
-
-    Example:
-        >>> from chainrule.domain import Binary
-        >>> from chainrule.models.made import MADE
-        >>> past_share(MADE(Binary((5,)), hidden=(3,), direct=True))
-        1.0
-    """
-    seen, rank = model.receptive_field(), model.order.rank
-    if seen is None or len(rank) < 2:
-        return math.nan
-    before = rank[None, :] < rank[:, None]
-    counts = before.sum(1)
-    shares = (seen.cpu() & before).sum(1)[counts > 0] / counts[counts > 0]
-    return float(shares.double().mean())
+def past_seen(model: AutoregressiveModel) -> float:
+    """The share of the past that the model's conditionals can depend on; nan where it does not say."""
+    seen = model.receptive_field()
+    return math.nan if seen is None else model.order.past_seen(seen)
 
 
 def carry_out(job: Job, data: Data, out: Path, seed: int, samples: int, work: Work, number: str) -> Entry:
@@ -187,5 +176,5 @@ def carry_out(job: Job, data: Data, out: Path, seed: int, samples: int, work: Wo
         found.write(file)
     return Entry(
         name=job.title, folder=out / job.folder, model=model, settings=settings, history=history, test=found.test,
-        test_nats=found.test_nats, job=job, images=images, found=found, past=past_share(model),
+        test_nats=found.test_nats, job=job, images=images, found=found, past=past_seen(model),
     )  # fmt: skip

@@ -183,9 +183,9 @@ def tell_structure(page: Page, comparison: Comparison) -> None:
         (f"sampling, seconds for {count}", *(f"{entry.found.sampling:.2f}" for entry in entries)),
     ]
     caption = (
-        "The share of the sites before it that a site's distribution can depend on, by kernels and masks: the mean "
-        f"over all sites that have any before them. Sampling: {count} data at once. i-s: input to state, s-s: state to "
-        "state."
+        "The share of the past: of all pairs of a site and one before it, those where the first one's distribution can "
+        f"depend on the second, by kernels and masks. Sampling: {count} data at once. i-s: input to state, s-s: state "
+        "to state."
     )
     page.table(("", *(entry.name for entry in entries)), rows, caption)
     if any(entry.job.family == "diagonal-bilstm" and entry.past < 1 for entry in entries):

@@ -201,7 +201,7 @@ def context(runs: Sequence[Run]) -> Section:
     """What each model sees when it predicts one pixel."""
     order, (_, _, width) = runs[0].model.order, runs[0].model.domain.shape
     site = CONTEXT[0] * width + CONTEXT[1]
-    before = (order.rank < order.rank[site]).view(-1, width)
+    before = order.before[site].view(-1, width)
     seen = {run.name: pixels_seen(run.model, site) for run in runs}
     counts = "; ".join(f"{name} {int((each & before).sum())}" for name, each in seen.items())
     later = sum(int((each & ~before).sum()) for each in seen.values())

@@ -62,17 +62,10 @@ def field(seen: Tensor, order: Order, site: int) -> Tensor:
         >>> field(torch.tensor([[0, 0, 0], [1, 0, 0], [0, 1, 0]]).bool(), Order((0, 1, 2)), 2).tolist()
         [1, 2, 3]
     """
-    before, row = order.rank < order.rank[site], seen[site].cpu()
+    before, row = order.before[site], seen[site].cpu()
     state = torch.where(before, UNSEEN + row.long(), LEAK * row.long())
     state[site] = LEAK if row[site] else ITSELF
     return state
-
-
-def past_seen(seen: Tensor, order: Order) -> float:
-    """The share of all pairs (i, j), j before i, of which i sees j: 1 where every conditional sees all of its past."""
-    rank = order.rank
-    before = rank[None, :] < rank[:, None]
-    return float((seen.cpu() & before).sum() / before.sum()) if len(rank) > 1 else 1.0
 
 
 def fields_figure(seen: Tensor, order: Order, domain: Domain, sites: Sequence[int], title: str = "") -> Figure:

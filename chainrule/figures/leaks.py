@@ -92,7 +92,7 @@ def draw_offsets(axes: Axes, report: LeakReport) -> None:
     rows, columns = min(height - 1, REACH), min(width - 1, REACH)
     wrong, before, seen = (
         report.by_offset(pairs)[height - 1 - rows : height + rows, width - 1 - columns : width + columns]
-        for pairs in (report.wrong, report.before, report.seen.ever & report.before)
+        for pairs in (report.wrong, report.order.before, report.seen.ever & report.order.before)
     )
     colours = torch.from_numpy(SHARES((seen / before.clamp(min=1)).numpy()))
     for state, where in ((AFTER, before == 0), (LEAK, wrong > 0)):
@@ -109,7 +109,7 @@ def draw_offsets(axes: Axes, report: LeakReport) -> None:
 def draw_channels(axes: Axes, report: LeakReport) -> None:
     """Who sees whom within a pixel, all pixels together: a row is an output's channel, a column an input's."""
     wrong, before, seen = (
-        report.at_the_pixel(pairs) for pairs in (report.wrong, report.before, report.seen.ever & report.before)
+        report.at_the_pixel(pairs) for pairs in (report.wrong, report.order.before, report.seen.ever & report.order.before)
     )
     states = torch.where(before > 0, torch.where(seen > 0, SEEN, UNSEEN), AFTER)
     states[wrong > 0] = LEAK

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
 
-from chainrule.figures.fields import past_seen
 from chainrule.laws import dependence
 from chainrule.models.base import AutoregressiveModel
 from chainrule.order import natural, raster
@@ -107,7 +106,7 @@ def facts_of(model: AutoregressiveModel, fields: Fields | None) -> Facts:
         parameters=sum(weight.parameters for weight in weights),
         weights=weights,
         steps=len(model.schedule),
-        past_seen=None if fields is None else past_seen(fields.seen, model.order),
+        past_seen=None if fields is None else model.order.past_seen(fields.seen),
         how=f"not known: the model does not say, and {model.domain.sites} sites are too many to try"
         if fields is None
         else fields.how,

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from chainrule.domain import Levels
 from chainrule.errors import ChainruleError
 from chainrule.laws.call import LAYOUTS, SCALES, Call
-from chainrule.laws.leak import not_before
 from chainrule.laws.leak_report import LeakReport
 from chainrule.laws.seen import Dependence, changes, difference, seen_by_gradient
 from chainrule.laws.subject import dtype_of, moved
@@ -259,11 +258,11 @@ def in_words(call: Call, seen: Dependence, still: int, looks: int) -> str:
 
 def report_on(call: Call, found: Found, order: Order) -> LeakReport:
     """What was found, held against the order."""
-    wrong = found.seen.ever & not_before(order)
+    wrong = found.seen.ever & ~order.before
     clean: list[str] = []
     if bool(wrong.any()):
         others = {name: named_order(name, call.domain) for name in ORDERS}
-        clean = [name for name, other in others.items() if not bool((found.seen.ever & not_before(other)).any())]
+        clean = [name for name, other in others.items() if not bool((found.seen.ever & ~other.before).any())]
     largest = float(torch.where(wrong, found.changes, 0.0).max())
     return LeakReport(
         call.name, call.domain, call.layout, order, found.seen, largest, found.ran, clean_orders=tuple(clean)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
-
 from chainrule.laws.report import Broken, law, pairs_in_words, pairs_of
 from chainrule.laws.seen import Look, dependence
 from chainrule.laws.subject import AS_IT_IS, MOVED
 from chainrule.models.base import AutoregressiveModel
-from chainrule.order import Order
 
 
 @law("1 no leak")
@@ -31,14 +27,9 @@ def no_leak(model: AutoregressiveModel, seed: int = 0, look: Look | None = None)
         True
     """
     seen = look() if look else dependence(model, seed)
-    wrong = seen.ever & not_before(model.order)
+    wrong = seen.ever & ~model.order.before
     if bool(wrong.any()):
         now = bool((seen.now & wrong).any())
         raise Broken(pairs_in_words(model.domain, pairs_of(wrong)) + (AS_IT_IS if now else MOVED), pairs_of(wrong))
     how = "by gradient and by change" if seen.by_gradient else "by change alone (no gradient reaches the input)"
     return f"{model.domain.sites} conditionals against as many inputs, {how}, at these and at moved weights"
-
-
-def not_before(order: Order) -> Tensor:
-    """bool [D, D]: True at [i, j] where site j is i itself or comes after it."""
-    return torch.ge(order.rank[None, :], order.rank[:, None])

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from chainrule.domain import Levels
-from chainrule.laws.leak import not_before
 from chainrule.laws.report import Pairs, pairs_of
 from chainrule.laws.seen import Dependence
 from chainrule.order import Order
@@ -60,12 +59,7 @@ class LeakReport:
     @cached_property
     def wrong(self) -> Tensor:
         """bool [D, D]: True at [i, j] where output i sees site j, and j does not come before i."""
-        return self.seen.ever & ~self.before
-
-    @cached_property
-    def before(self) -> Tensor:
-        """bool [D, D]: True at [i, j] where output i may see site j."""
-        return ~not_before(self.order)
+        return self.seen.ever & ~self.order.before
 
     @property
     def leaks(self) -> Pairs:
@@ -93,13 +87,12 @@ class LeakReport:
     @property
     def past_seen(self) -> float:
         """The share of all pairs (output, site before it) in which the output sees the site; 1 where there are none."""
-        before = int(self.before.sum())
-        return int((self.seen.ever & self.before).sum()) / before if before else 1.0
+        return self.order.past_seen(self.seen.ever)
 
     @property
     def past_near(self) -> dict[Offset, float]:
         """At each offset of up to `NEAR` rows and columns, nearest first: which share of what may be seen is seen."""
-        allowed, seen = self.by_offset(self.before), self.by_offset(self.before & self.seen.ever)
+        allowed, seen = self.by_offset(self.order.before), self.by_offset(self.order.before & self.seen.ever)
         shares = {self._offset(place): float(seen[*place] / allowed[*place]) for place in allowed.nonzero().tolist()}
         return {offset: shares[offset] for offset in sorted(shares, key=distance) if distance(offset)[0] <= NEAR}
 
@@ -138,7 +131,7 @@ class LeakReport:
         return {
             "passed": self.passed, "name": self.name, "shape": list(self.domain.shape), "levels": self.domain.levels,
             "layout": self.layout, "outputs": self.domain.sites, "leaking": len(self.leaking),
-            "only_at_moved_weights": not self.passed and not bool((self.seen.now & ~self.before).any()),
+            "only_at_moved_weights": not self.passed and not bool((self.seen.now & ~self.order.before).any()),
             "largest": self.largest, "leaks": [list(pair) for pair in self.leaks],
             "offsets": [[*offset, count] for offset, count in self.offsets.items()], "colours": self.colours.tolist(),
             "clean_orders": list(self.clean_orders), "clean_layouts": list(self.clean_layouts),
@@ -155,7 +148,7 @@ class LeakReport:
             yield f"{self.name} does not leak: each of its {self.domain.sites} outputs sees only sites before it"
             return
         output, site = self.leaks[0]
-        now = bool((self.seen.now & ~self.before).any())
+        now = bool((self.seen.now & ~self.order.before).any())
         yield (
             f"{self.name} leaks: {len(self.leaking)} of its {self.domain.sites} outputs see what is not before them"
             f"{'' if now else ', once the weights move'} ({len(self.leaks)} pairs)"
@@ -184,7 +177,7 @@ class LeakReport:
 
     def _past(self) -> Iterator[str]:
         """How much is seen of what may be."""
-        if self.past_seen == 0 and bool(self.before.any()):
+        if self.past_seen == 0 and bool(self.order.before.any()):
             yield "of the past, nothing is seen"
             return
         yield f"of the past, {_percent(self.past_seen)} is seen"

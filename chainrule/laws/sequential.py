@@ -60,8 +60,7 @@ def check_groups(model: AutoregressiveModel, seen: Dependence) -> None:
     group = torch.empty(model.domain.sites, dtype=torch.int64)
     for step, sites in enumerate(model.schedule):
         group[sites.cpu()] = step
-    rank = model.order.rank
-    wrong = seen.ever & (rank[None, :] < rank[:, None]) & (group[None, :] >= group[:, None])
+    wrong = seen.ever & model.order.before & (group[None, :] >= group[:, None])
     if bool(wrong.any()):
         pairs = pairs_of(wrong)
         raise Broken(f"{pairs_in_words(model.domain, pairs)}, which no earlier step of the schedule visits", pairs)
