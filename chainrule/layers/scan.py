@@ -105,8 +105,8 @@ def _through(
 ) -> None:
     """The steps: fills the gates, the tanh of the cells, and the hidden states; and what the step after each reads."""
     size = hidden.shape[1]
-    scale = weight.new_tensor([1.0, 1.0, 1.0, 2.0]).repeat_interleave(size)[:, None]
-    weight = weight * scale  # tanh(z) = 2σ(2z) - 1, and σ is faster by far
+    weight = weight.clone()
+    weight[:, 3 * size :] *= 2  # tanh(z) = 2σ(2z) - 1, and σ is faster by far
     steps = sweep.columns(n)
     parts = _steps([read, gates, *gates.chunk(4, 1), c_read, tanh_c, hidden], sweep, n)
     for (x, gate, o, i, f, g, before, c, h), after in zip(parts, [*steps[1:], None], strict=True):
@@ -172,9 +172,8 @@ def _gather(maps: Sequence[Tensor], read: Tensor, sweep: Sweep) -> None:
     """Copies the inputs of each direction [directions, inputs · in, P · n] out of its map, zeros beside the image."""
     for direction, (pixels, x) in enumerate(zip(sweep.inputs.to(read.device), maps, strict=True)):
         for part, at in zip(read[direction].chunk(len(pixels)), pixels, strict=True):
-            part = part.view(x.shape)
-            torch.index_select(x, 1, at.clamp(min=0), out=part)
-            part[:, at < 0] = 0
+            torch.index_select(x, 1, at.clamp(min=0), out=part.view(x.shape))
+            part.view(x.shape).index_fill_(1, _outside(at), 0)
 
 
 def _scatter(d_read: Tensor, sweep: Sweep, n: int) -> list[Tensor]:
@@ -184,10 +183,14 @@ def _scatter(d_read: Tensor, sweep: Sweep, n: int) -> list[Tensor]:
         parts = d_inputs.view(len(pixels), len(d_inputs) // len(pixels), pixels.shape[1], n)
         d_map = torch.zeros_like(parts[0])
         for part, at in zip(parts, pixels, strict=True):
-            part[:, at < 0] = 0
-            d_map.index_add_(1, at.clamp(min=0), part)
+            d_map.index_add_(1, at.clamp(min=0), part.index_fill_(1, _outside(at), 0))
         d_maps.append(d_map)
     return d_maps
+
+
+def _outside(pixels: Tensor) -> Tensor:
+    """Where there is no pixel to read."""
+    return (pixels < 0).nonzero().flatten()
 
 
 def _beside(read: Tensor, state: Tensor, sweep: Sweep, tap: int, n: int) -> None:
