@@ -46,10 +46,14 @@ class Order:
         """[D]: the place of each site in the order, from 0."""
         return torch.argsort(self.sites)
 
-    @cached_property
+    @property
     def before(self) -> Tensor:
         """bool [D, D]: True at [i, j] where site j comes before site i."""
         return self.rank[None, :] < self.rank[:, None]
+
+    def past(self, site: int) -> Tensor:
+        """bool [D]: the sites before this one."""
+        return self.rank < self.rank[site]
 
     def past_seen(self, seen: Tensor) -> float:
         """The share of all pairs of a site and one before it where the first sees the second, by `seen` bool [D, D].
@@ -60,7 +64,8 @@ class Order:
             >>> Order((0, 1, 2)).past_seen(torch.tensor([[0, 0, 0], [1, 0, 0], [0, 1, 0]]).bool())
             0.6666666666666666
         """
-        return int((seen.cpu() & self.before).sum()) / int(self.before.sum()) if len(self) > 1 else 1.0
+        pairs = len(self) * (len(self) - 1) // 2
+        return int((seen.cpu() & self.before).sum()) / pairs if pairs else 1.0
 
     def is_prefix(self, evidence: Tensor) -> Tensor:
         """For each row of `evidence` (bool [..., D], True where given): are the given sites the first of the order?"""

@@ -247,7 +247,7 @@ def test_a_model_that_sees_more_than_predicted_is_named_though_no_other_law_is_b
     rows = [(row, above) for row in range(10) for above in range(row - 4) if above >= row - 9]
     assert {(output // 3, site // 3) for output, site in fault.pairs} == set(rows)
     assert fault.detail.startswith("the conditional of row 5, column 1 sees row 0, column 0 (one of ")
-    assert fault.detail.endswith(" such pairs), which its kernels do not predict")
+    assert fault.detail.endswith(" such pairs), which its masks do not predict")
 
 
 def test_a_model_that_sees_less_than_predicted_is_named():
@@ -259,7 +259,7 @@ def test_a_model_that_sees_less_than_predicted_is_named():
     missed = int(model.receptive_field()[:, [0, 4]].sum())
     assert fault.detail == (
         f"the conditional of row 0, column 1 does not see row 0, column 0 (one of {missed} such pairs), "
-        "which its kernels predict"
+        "which its masks predict"
     )
 
 
@@ -267,9 +267,9 @@ def test_both_differences_are_told():
     fault = receptive_field(Spread(Binary((1, 8, 1)), blocks=0))
     assert fault.pairs == tuple((row, row - up) for row in range(8) for up in (6, 4) if row >= up)
     assert fault.detail == (
-        "the conditional of row 4, column 0 sees row 0, column 0 (one of 6 such pairs), which its kernels do not "
+        "the conditional of row 4, column 0 sees row 0, column 0 (one of 6 such pairs), which its masks do not "
         "predict; the conditional of row 1, column 0 does not see row 0, column 0 (one of 12 such pairs), which its "
-        "kernels predict"
+        "masks predict"
     )
 
 
@@ -337,10 +337,17 @@ class Rounds(PixelCNN):
         return super().conditionals(x.detach().round())
 
 
-@pytest.mark.parametrize("kind", [LooksUp, Rounds])
-def test_a_model_without_gradients_cannot_be_looked_at_by_jacobian(kind):
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        (LooksUp, "no Jacobian can be taken in float64 (tensors used as indices"),
+        (Rounds, "no gradient reaches the input"),
+    ],
+)
+def test_a_model_without_gradients_cannot_be_looked_at_by_jacobian(kind, reason):
     found = receptive_field(kind(Binary((1, 2, 2)), 0, 1))
-    assert (found.status, found.detail) == ("not run", "no gradient reaches the input")
+    assert found.status == "not run"
+    assert found.detail.startswith(reason)
 
 
 def test_large_domains_are_sampled_with_their_corners():
@@ -381,3 +388,18 @@ def test_mixed_precision_and_training_mode_do_not_matter():
     assert receptive_field(model).passed
     assert model.training
     assert model.first.weight.dtype == torch.float16
+
+
+def test_a_model_that_does_not_run_in_float64_is_not_held_to_it_and_told_why():
+    class Single(PixelCNN):
+        def encode(self, x):
+            return super().encode(x).float()
+
+    found = receptive_field(Single(Binary((1, 3, 3)), blocks=1, features=2))
+    assert found.status == "not run"
+    assert found.detail.startswith("no Jacobian can be taken in float64 (")
+
+
+def test_the_field_of_a_made_with_many_levels_needs_no_memory_for_each():
+    few, many = (MADE(Levels((2, 3), levels), hidden=(9, 7), direct=True).receptive_field() for levels in (3, 256))
+    assert torch.equal(few, many)

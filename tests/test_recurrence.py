@@ -206,6 +206,22 @@ def test_bfloat16_autocast_keeps_the_scan_in_float32():
     assert all(weight.grad is not None and weight.grad.isfinite().all() for weight in model.parameters())
 
 
+def test_a_model_in_bfloat16_scans_in_float32():
+    model = moved(PixelRNN(Binary((1, 5, 6)), "diagonal", layers=2, features=4))
+    x = torch.randint(2, (3, 1, 5, 6), generator=generator(0))
+    exact = model.log_prob(x)
+    torch.testing.assert_close(model.bfloat16().log_prob(x), exact, rtol=0.02, atol=0.02, check_dtype=False)
+
+
+@pytest.mark.parametrize("cell", ["row", "diagonal"])
+def test_a_model_can_be_trained_whatever_mode_the_first_of_its_size_was_made_in(cell):
+    with torch.inference_mode():
+        PixelRNN(Binary((1, 6, 11)), cell, layers=1, features=2)
+    model = moved(PixelRNN(Binary((1, 6, 11)), cell, layers=1, features=2))
+    model.log_prob(torch.zeros(1, 1, 6, 11)).sum().backward()
+    assert model.stack.blocks[0].lstm.state_to_state.grad.any()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -62,7 +62,7 @@ def field(seen: Tensor, order: Order, site: int) -> Tensor:
         >>> field(torch.tensor([[0, 0, 0], [1, 0, 0], [0, 1, 0]]).bool(), Order((0, 1, 2)), 2).tolist()
         [1, 2, 3]
     """
-    before, row = order.before[site], seen[site].cpu()
+    before, row = order.past(site), seen[site].cpu()
     state = torch.where(before, UNSEEN + row.long(), LEAK * row.long())
     state[site] = LEAK if row[site] else ITSELF
     return state

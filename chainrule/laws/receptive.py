@@ -29,6 +29,10 @@ def receptive_field(model: AutoregressiveModel, seed: int = 0, batch: int = BATC
     The Jacobian is that of two float64 copies: one with weights that open every path, one with random weights. Of a
     large domain a sample of the conditionals is asked, its corners among them.
 
+    The prediction is read off the masks and the geometry of the layers, so the law finds padding, shifts and arithmetic
+    that do not do what these say; a mask that is closed where it should be open is in both, and shows only as sites
+    before the conditional that it does not see.
+
     Args:
         model: any that fulfils the contract.
         seed: draws the data, the weights, and the sample.
@@ -41,7 +45,7 @@ def receptive_field(model: AutoregressiveModel, seed: int = 0, batch: int = BATC
         >>> from chainrule.domain import Binary
         >>> from chainrule.models.pixelcnn import PixelCNN
         >>> print(receptive_field(PixelCNN(Binary((1, 4, 5)), blocks=1, features=2)))
-        passed   6 receptive field: by Jacobian, 20 conditionals see 187 sites in all, as the kernels predict
+        passed   6 receptive field: by Jacobian, 20 conditionals see 187 of 190 sites, as its masks predict
     """
     predicted = model.receptive_field()
     if predicted is None:
@@ -52,7 +56,10 @@ def receptive_field(model: AutoregressiveModel, seed: int = 0, batch: int = BATC
         raise NotRun("no gradient reaches the input")
     compare(model, sites, torch.zeros_like(predicted) if seen is None else seen, predicted)
     of = "" if len(sites) == model.domain.sites else f" of {model.domain.sites}"
-    return f"by Jacobian, {len(sites)}{of} conditionals see {int(predicted.sum())} sites in all, as the kernels predict"
+    past = int(model.order.before[sites].sum())
+    return (
+        f"by Jacobian, {len(sites)}{of} conditionals see {int(predicted.sum())} of {past} sites, as its masks predict"
+    )
 
 
 def asked(model: AutoregressiveModel, seed: int) -> Tensor:
@@ -89,8 +96,8 @@ def rows(model: AutoregressiveModel, sites: Tensor, seed: int) -> Tensor | None:
     x = random_data(model, len(sites), seed).double().requires_grad_()
     try:
         logits = model.conditionals(x).logits.reshape(len(x), model.domain.sites, -1)
-    except (RuntimeError, TypeError, IndexError):  # takes whole numbers alone
-        return None
+    except (RuntimeError, TypeError, IndexError) as error:  # it takes whole numbers or float32 alone, say
+        raise NotRun(f"no Jacobian can be taken in float64 ({' '.join(str(error).split())})") from None
     if not logits.requires_grad:
         return None
     direction = torch.rand(logits.shape[2], generator=generator(seed, 6)).to(logits)
@@ -121,8 +128,8 @@ def compare(model: AutoregressiveModel, sites: Tensor, seen: Tensor, predicted: 
     )
     faults = []
     if unpredicted:
-        faults.append(f"{pairs_in_words(model.domain, unpredicted)}, which its kernels do not predict")
+        faults.append(f"{pairs_in_words(model.domain, unpredicted)}, which its masks do not predict")
     if unseen:
-        faults.append(f"{pairs_in_words(model.domain, unseen, 'does not see')}, which its kernels predict")
+        faults.append(f"{pairs_in_words(model.domain, unseen, 'does not see')}, which its masks predict")
     if faults:
         raise Broken("; ".join(faults), unpredicted)

@@ -50,10 +50,6 @@ class MaskedLinear(nn.Module):
         """[n, in] to [n, out]."""
         return F.linear(x, self.mask * self.weight, self.bias)
 
-    def receptive_field(self, seen: Tensor) -> Tensor:
-        """What each output can depend on, bool [out, D], given what each input does, bool [in, D]."""
-        return self.mask.cpu().float() @ seen.float() > 0
-
 
 class MaskedConv2d(nn.Module):
     """A convolution that sees only pixels before its own, and at its own pixel the colours that `kind` allows.

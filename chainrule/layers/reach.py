@@ -22,6 +22,20 @@ def itself(shape: tuple[int, ...]) -> Tensor:
     return torch.eye(channels * height * width, dtype=torch.bool).view(*shape, -1)
 
 
+def linear_reach(seen: Tensor, mask: Tensor) -> Tensor:
+    """What the outputs of a masked linear layer can depend on, bool [out, D].
+
+    Args:
+        seen: bool [in, D], what its inputs can.
+        mask: bool [out, in].
+
+    Example:
+        >>> linear_reach(torch.eye(2).bool(), torch.tensor([[True, False], [True, True]])).int().tolist()
+        [[1, 0], [1, 1]]
+    """
+    return mask.cpu().float() @ seen.float() > 0
+
+
 def colour_taps(mask: Tensor, out_groups: Tensor, in_groups: Tensor) -> Tensor:
     """From which colour to which a kernel's taps are open: bool [colours out, colours in, rows, columns].
 

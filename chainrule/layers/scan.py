@@ -9,6 +9,7 @@ states that its taps read, lies in one block, so that it is one product; each st
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -43,33 +44,50 @@ def lstm_scan(
         holds zeros.
     """
     w, u, b = weights
-    with torch.autocast(w.device.type, enabled=False):  # sums over many steps want all digits
+    dtype = torch.promote_types(w.dtype, torch.float32)  # sums over many steps want the digits
+    with torch.autocast(w.device.type, enabled=False):
         weight = torch.cat([w, *u, b], 2)
-        hidden: Tensor = _Scan.apply(weight, *initial, sweep, *(x.to(w.dtype) for x in maps))  # type: ignore[no-untyped-call]
-    return hidden
+        hidden: Tensor = _Scan.apply(sweep, *(x.to(dtype) for x in (weight, *initial, *maps)))  # type: ignore[no-untyped-call]
+    return hidden.to(w.dtype)
+
+
+@dataclass(frozen=True, eq=False)
+class _Columns:
+    """All that a scan computes, [directions, ..., P · n]: a column is one pixel of one datum.
+
+    Attributes:
+        read: what each pixel's gates are the product of: its input, the h' of each tap, and 1 for the bias.
+        taps: the parts of it that are the h'.
+        gates: o, i, f, g.
+        c_read: the c' that each pixel reads.
+        tanh_c: the tanh of its own c.
+        hidden: its h; one more place, of zeros, is the last.
+    """
+
+    read: Tensor
+    taps: tuple[Tensor, ...]
+    gates: Tensor
+    c_read: Tensor
+    tanh_c: Tensor
+    hidden: Tensor
 
 
 class _Scan(torch.autograd.Function):
-    """`lstm_scan`. A column is one pixel of one datum; d before a name: the gradient of the loss by it."""
+    """`lstm_scan`. d before a name: the gradient of the loss by it."""
 
     @staticmethod
-    def forward(ctx: Any, weight: Tensor, h0: Tensor, c0: Tensor, sweep: Sweep, *maps: Tensor) -> Tensor:
+    def forward(ctx: Any, sweep: Sweep, weight: Tensor, h0: Tensor, c0: Tensor, *maps: Tensor) -> Tensor:
         (directions, size), (features, pixels, n) = h0.shape, maps[0].shape
-        columns, inputs = pixels * n, features * sweep.inputs.shape[1]
-        read = weight.new_empty(directions, weight.shape[2], columns)  # the input, h' of each tap, and 1 for the bias
-        _gather(maps, read[:, :inputs], sweep)
-        read[:, -1] = 1
-        gates, c_read, tanh_c = (weight.new_empty(directions, k * size, columns) for k in (4, 1, 1))
-        hidden = weight.new_empty(directions, size, columns + n)
-        hidden[:, :, columns:] = 0
-        taps = read[:, inputs:-1].chunk(len(sweep.beside), 1)
-        for number, tap in enumerate(taps):
+        inputs = features * sweep.inputs.shape[1]
+        held = _empty(weight, inputs, size, pixels * n, n)
+        _gather(maps, held.read[:, :inputs], sweep)
+        for number, tap in enumerate(held.taps):
             _beside(tap, h0, sweep, number, n)
-        _beside(c_read, c0, sweep, sweep.cell, n)
-        _through(weight, read, gates, c_read, tanh_c, hidden, taps, sweep, n)
-        ctx.save_for_backward(weight, read, gates, c_read, tanh_c)
+        _beside(held.c_read, c0, sweep, sweep.cell, n)
+        _through(held, weight, sweep, n)
+        ctx.save_for_backward(weight, held.read, held.gates, held.c_read, held.tanh_c)
         ctx.sweep, ctx.n, ctx.inputs, ctx.maps = sweep, n, inputs, len(maps)
-        return hidden.view(directions, size, pixels + 1, n)
+        return held.hidden.view(directions, size, pixels + 1, n)
 
     @staticmethod
     @once_differentiable
@@ -89,37 +107,36 @@ class _Scan(torch.autograd.Function):
             d_maps: Iterable[Tensor | None] = [None] * ctx.maps
             if any(ctx.needs_input_grad[4:]):
                 d_maps = _scatter(torch.bmm(weight[:, :, : ctx.inputs].mT, d_gates), sweep, n)
-            return torch.bmm(d_gates, read.mT), torch.cat(by_tap, 2).sum(2), d_c0, None, *d_maps
+            return None, torch.bmm(d_gates, read.mT), torch.cat(by_tap, 2).sum(2), d_c0, *d_maps
 
 
-def _through(
-    weight: Tensor,
-    read: Tensor,
-    gates: Tensor,
-    c_read: Tensor,
-    tanh_c: Tensor,
-    hidden: Tensor,
-    taps: Sequence[Tensor],
-    sweep: Sweep,
-    n: int,
-) -> None:
+def _empty(weight: Tensor, inputs: int, size: int, columns: int, n: int) -> _Columns:
+    """Room for a scan, the ones and zeros in place."""
+    read = weight.new_empty(len(weight), weight.shape[2], columns)
+    read[:, -1] = 1
+    hidden = weight.new_empty(len(weight), size, columns + n)
+    hidden[:, :, columns:] = 0
+    gates, c_read, tanh_c = (weight.new_empty(len(weight), k * size, columns) for k in (4, 1, 1))
+    return _Columns(read, tuple(read[:, inputs:-1].split(size, 1)), gates, c_read, tanh_c, hidden)  # type: ignore[no-untyped-call]
+
+
+def _through(held: _Columns, weight: Tensor, sweep: Sweep, n: int) -> None:
     """The steps: fills the gates, the tanh of the cells, and the hidden states; and what the step after each reads."""
-    size = hidden.shape[1]
     weight = weight.clone()
-    weight[:, 3 * size :] *= 2  # tanh(z) = 2σ(2z) - 1, and σ is faster by far
+    weight[:, 3 * held.hidden.shape[1] :] *= 2  # tanh(z) = 2σ(2z) - 1, and σ is faster by far
     steps = sweep.columns(n)
-    parts = _steps([read, gates, *gates.chunk(4, 1), c_read, tanh_c, hidden], sweep, n)
+    parts = _steps([held.read, held.gates, *held.gates.chunk(4, 1), held.c_read, held.tanh_c, held.hidden], sweep, n)
     for (x, gate, o, i, f, g, before, c, h), after in zip(parts, [*steps[1:], None], strict=True):
         torch.bmm(weight, x, out=gate).sigmoid_()
         g.mul_(2).sub_(1)
         torch.mul(f, before, out=c).addcmul_(i, g)
         if after:
-            _pass_on(tanh_c, c_read, after.windows[sweep.cell])
+            _pass_on(held.tanh_c, held.c_read, after.windows[sweep.cell])
         c.mul_(2).sigmoid_().mul_(2).sub_(1)  # from here on its tanh
         torch.mul(o, c, out=h)
         if after:
-            for tap, window in zip(taps, after.windows, strict=True):
-                _pass_on(hidden, tap, window)
+            for tap, window in zip(held.taps, after.windows, strict=True):
+                _pass_on(held.hidden, tap, window)
 
 
 def _factors(gates: Tensor, c_read: Tensor, tanh_c: Tensor) -> tuple[Tensor, Tensor]:

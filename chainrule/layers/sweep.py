@@ -6,9 +6,9 @@ never gathers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, wraps
 from itertools import chain
 
 import torch
@@ -71,7 +71,19 @@ class Sweep:
         return tuple(step.columns(n) for step in self.steps)
 
 
-@cache
+def _made_once(make: Callable[[int, int], Sweep]) -> Callable[[int, int], Sweep]:
+    """Layers of one size share a sweep: its tensors must not be of the mode that the first of them was made in."""
+
+    @cache
+    @wraps(make)
+    def made(height: int, width: int) -> Sweep:
+        with torch.inference_mode(False), torch.device("cpu"):
+            return make(height, width)
+
+    return made
+
+
+@_made_once
 def rows_sweep(height: int, width: int) -> Sweep:
     """Row by row; each pixel reads itself and its left neighbour, and the states above left, above and above right.
 
@@ -88,7 +100,7 @@ def rows_sweep(height: int, width: int) -> Sweep:
     return _sweep(steps, inputs, outputs, ((-1, -1), (-1, 0), (-1, 1)), above, cell=1)
 
 
-@cache
+@_made_once
 def diagonals_sweep(height: int, width: int) -> Sweep:
     """Diagonal by diagonal, from the top left corner and, mirrored, from the top right one.
 

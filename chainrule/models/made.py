@@ -17,6 +17,7 @@ from chainrule.domain import Domain
 from chainrule.errors import ChainruleError
 from chainrule.layers.masked import MaskedLinear
 from chainrule.layers.masks import degree_mask
+from chainrule.layers.reach import linear_reach
 from chainrule.models.base import AutoregressiveModel
 from chainrule.order import Order, as_order
 from chainrule.seeding import Seed, as_seed, generator
@@ -85,11 +86,14 @@ class MADE(AutoregressiveModel):
     def receptive_field(self) -> Tensor:
         inputs = torch.eye(self.domain.sites, dtype=torch.bool)
         seen = inputs
-        for layer in (*cast("Iterable[MaskedLinear]", self.layers), self.output):
-            seen = layer.receptive_field(seen)
-        if self.skip is not None:
-            seen = seen | self.skip.receptive_field(inputs)
-        return seen.view(self.domain.sites, self.domain.parameters, -1).any(1)
+        for layer in cast("Iterable[MaskedLinear]", self.layers):
+            seen = linear_reach(seen, layer.mask)
+        seen = linear_reach(seen, self._by_site(self.output))
+        return seen if self.skip is None else seen | linear_reach(inputs, self._by_site(self.skip))
+
+    def _by_site(self, layer: MaskedLinear) -> Tensor:
+        """What the numbers of each site read together, bool [D, in]: they are too many to go through one by one."""
+        return layer.mask.view(self.domain.sites, self.domain.parameters, -1).any(1)
 
 
 def hidden_degrees(sites: int, hidden: Sequence[int], rng: torch.Generator) -> list[Tensor]:
