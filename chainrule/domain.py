@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -81,18 +81,28 @@ class Domain(ABC):
             yield (number[:, None] // place % self.levels).view(-1, *self.shape)
 
     def describe_site(self, site: int) -> str:
-        """A site in words, for messages: `row 2, column 3` of an image, `site 5` otherwise."""
+        """A site in words: `row 2, column 3` of an image, `row 2, column 3, G` of one in colour, `site 5` otherwise."""
         if not self.is_image:
             return f"site {site}"
         channels, height, width = self.shape
         channel, pixel = divmod(site, height * width)
         where = f"row {pixel // width}, column {pixel % width}"
-        return where if channels == 1 else f"{where}, channel {channel}"
+        return where if channels == 1 else f"{where}, {channel_name(channel, channels)}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, from which `domain_from_dict` makes the same domain."""
         arguments = {name: getattr(self, name) for name in _arguments(type(self))}
         return {"kind": type(self).__name__, **arguments, "shape": list(self.shape)}
+
+
+def channel_name(channel: int, channels: int) -> str:
+    """What a channel of an image is called: R, G or B where there are three.
+
+    Example:
+        >>> channel_name(1, 3), channel_name(1, 2)
+        ('G', 'channel 1')
+    """
+    return "RGB"[channel] if channels == 3 else f"channel {channel}"
 
 
 def _checked_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -141,11 +151,12 @@ class Levels(Domain):
 
     shape: tuple[int, ...]
     levels: int
+    most: ClassVar[int] = MAX_LEVELS
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", _checked_shape(self.shape))
-        if not 2 <= self.levels <= MAX_LEVELS:
-            raise ChainruleError(f"levels must be 2 to {MAX_LEVELS}, not {self.levels}")
+        if not 2 <= self.levels <= self.most:
+            raise ChainruleError(f"levels must be 2 to {self.most}, not {self.levels}")
 
     @property
     def parameters(self) -> int:

@@ -39,7 +39,7 @@ figcaption { color: var(--faint); font-size: 0.92rem; margin: 0.4rem 0 }
 figure { margin: 1.6rem 0 }
 figure img { max-width: 100%; height: auto; display: block; background: #fff; border-radius: 4px }
 """
-NUMBER = re.compile(r"[-−+]?[\d\s.,]*\d(\s*±\s*[\d.,]+)?\s*%?")
+NUMBER = re.compile(r"[-−+]?[\d\s.,]*\d(\s*±\s*([\d.,]+|–))?\s*%?")
 
 
 @dataclass
@@ -82,12 +82,12 @@ class Page:
         self._add(f"<pre>{escape(text)}</pre>", f"```text\n{text}\n```")
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "") -> None:
-        """A table; columns of numbers are set to the right.
+        """A table; columns of numbers are set to the right, with a dash where there is none.
 
         Args:
             rows: each with as many cells as there are columns.
         """
-        right = [all(NUMBER.fullmatch(row[column]) for row in rows) for column in range(len(columns))]
+        right = [_numbers([row[column] for row in rows]) for column in range(len(columns))]
         head = "".join(_cell("th", text, number) for text, number in zip(columns, right, strict=True))
         cells = ("".join(_cell("td", text, number) for text, number in zip(row, right, strict=True)) for row in rows)
         body = "".join(f"<tr>{row}</tr>" for row in cells)
@@ -136,6 +136,46 @@ class Page:
         self._body.append((html, markdown))
 
 
+@dataclass(frozen=True)
+class Picture:
+    """A figure and its words.
+
+    Attributes:
+        name: of its file, without ending.
+        png: the contents of that file.
+        caption: what it shows.
+        alt: the same in short, for those who cannot see it.
+    """
+
+    name: str
+    png: bytes
+    caption: str
+    alt: str
+
+    @property
+    def file(self) -> str:
+        """The name of its file."""
+        return f"{self.name}.png"
+
+
+@dataclass(frozen=True)
+class Section:
+    """Pictures of one kind, and what has to be known to read them."""
+
+    heading: str
+    text: str
+    pictures: Sequence[Picture]
+
+
+def tell_sections(page: Page, sections: Sequence[Section]) -> None:
+    for section in sections:
+        if section.heading:
+            page.heading(section.heading, 3)
+            page.paragraph(section.text)
+        for picture in section.pictures:
+            page.figure(picture.png, picture.caption, picture.alt, picture.file)
+
+
 def _inline(text: str) -> str:
     """Escaped text with its marks: code, and letters below and above."""
     html = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
@@ -149,6 +189,11 @@ def _marked(text: str) -> str:
     plain = [re.sub(r"\^\{([^{}]*)\}", r"<sup>\1</sup>", part) for part in plain]
     parts[::2] = [re.sub(r"_\{([^{}]*)\}", r"<sub>\1</sub>", part) for part in plain]
     return "".join(parts)
+
+
+def _numbers(cells: Sequence[str]) -> bool:
+    told = [cell for cell in cells if cell != "–"]
+    return all(NUMBER.fullmatch(cell) for cell in told) and bool(told or not cells)
 
 
 def _cell(kind: str, text: str, number: bool) -> str:

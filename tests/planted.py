@@ -63,6 +63,14 @@ def stack(shape, first, rest=mask_b, head=mask_b, kind=Masked):
     )
 
 
+def starts_as_identity():
+    """Among masked layers one without a mask, whose weight is a Dirac kernel: it mixes colours after one step."""
+    net = stack(RGB, mask_a)
+    net[2] = nn.Conv2d(WIDTH * 3, WIDTH * 3, 1)
+    nn.init.dirac_(net[2].weight)
+    return net
+
+
 def sees_by(taps) -> Sees:
     """What a stack sees whose first layer has those taps, and whose others keep colours apart."""
     return lambda o, i: (
@@ -232,6 +240,7 @@ PLANTED: dict[str, tuple[Callable[[], nn.Module], tuple[int, int, int], Sees]] =
     "no mask": (lambda: stack(RGB, lambda *_: True), RGB, sees_by(lambda *_: True)),
     "output head without a mask": (lambda: stack(RGB, mask_a, head=lambda *_: True), RGB, any_colour(mask_a)),
     "hidden layer without a mask": (lambda: stack(RGB, mask_a, rest=lambda *_: True), RGB, any_colour(mask_a)),
+    "layer without a mask that starts as the identity": (starts_as_identity, RGB, any_colour(mask_a)),
     "colours in the order B, G, R": (
         lambda: stack(RGB, reversed_colours, *[lambda to, of, *_: of >= to] * 2),
         RGB,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import json
 
 import pytest
 import torch
 import torch.nn.functional as F
-from planted import GRAY, LEVELS, PLANTED, RGB, RIGHT, Masked, Residual, half_above, leaks_of, mask_a, pairs_of, stack
+from planted import GRAY, LEVELS, PLANTED, RGB, RIGHT, Residual, half_above, leaks_of, mask_a, pairs_of, stack
 from torch import nn
 
 import chainrule as cr
@@ -70,7 +69,7 @@ def test_a_model_of_another_order_is_told_its_order(name, order):
 
 def test_the_words_name_sites_offsets_and_colours():
     words = str(check(made(PLANTED["residual from a branch without a mask"][0]), RGB))
-    assert "the logits of row 0, column 0, channel R see row 0, column 0, channel R\n" in words
+    assert "the logits of row 0, column 0, R see row 0, column 0, R\n" in words
     assert "seen at (rows down, columns right): (0, 0) 72×\n" in words
     assert "within a pixel: R sees R, R sees G, R sees B, G sees G, G sees B, B sees B\n" in words
     gray = str(check(made(PLANTED["padding reads the row below"][0]), GRAY))
@@ -88,13 +87,6 @@ def test_a_hidden_half_of_the_row_above_is_reported():
     assert report.past_near[-1, 1] == 0
     assert report.past_near[-1, 0] == report.past_near[0, -1] == 1
     assert "never seen, of what is within 2 rows and columns: (-1, +1), (-2, 0)" in str(report)
-
-
-def test_a_model_that_sees_nothing_says_so():
-    report = check(nn.Conv2d(1, LEVELS, 1).requires_grad_(False).apply(lambda each: each.weight.zero_()), GRAY)
-    assert report.passed
-    assert report.past_seen == 0
-    assert "of the past, nothing is seen" in str(report)
 
 
 def test_levels_and_channels_that_are_confused_leak_and_are_told():
@@ -130,7 +122,10 @@ class Wrapped(nn.Module):
         return logits if self.model.domain.levels == 2 else laid_out(logits, self.layout)
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+SITE_BY_SITE = [each for each in LAYOUTS if "c" in each]
+
+
+@pytest.mark.parametrize("layout", SITE_BY_SITE)
 @pytest.mark.parametrize("kind", ["pixelcnn", "made"])
 def test_our_models_pass_in_every_layout_and_see_what_the_law_says(kind, layout):
     domain = Binary((3, 2, 3)) if layout == "n,c,h,w" else Levels((3, 2, 3), 5)
@@ -141,7 +136,7 @@ def test_our_models_pass_in_every_layout_and_see_what_the_law_says(kind, layout)
     assert torch.equal(report.seen.ever, dependence(model).ever)
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", SITE_BY_SITE)
 def test_every_output_is_read_at_its_place(layout):
     """Output (c, h, w) sees one site, c of which k says: each k that is read from elsewhere would add one."""
 
@@ -160,7 +155,7 @@ def test_images_come_in_the_scale_asked_for(scale):
 
     def fn(x):
         given.append(x.detach().clone())
-        return torch.zeros(len(x), 6, 2, 3)
+        return x.repeat(1, 3, 1, 1) * 1.0
 
     check(fn, (2, 2, 3), 3, scale=scale)
     values = set(torch.cat([each.flatten() for each in given]).tolist())
@@ -186,7 +181,9 @@ def test_values_that_are_looked_up_are_seen_by_change_alone(shift):
     report = check(made(lambda: Embedded(shift)), (1, 2, 3), layout="n,c,h,w,k", scale="integers")
     assert report.passed == bool(shift)
     assert "by change alone" in report.ran
-    with pytest.raises(cr.ChainruleError, match=r"Embedded raised RuntimeError: .* of scale 'unit' here"):
+    with pytest.raises(
+        cr.ChainruleError, match=r"Embedded raised RuntimeError: .* of scale 'unit', here float32 on cpu"
+    ):
         check(made(Embedded), (1, 2, 3), layout="n,c,h,w,k")
 
 
@@ -198,80 +195,6 @@ def test_a_leak_that_a_zero_weight_hides_is_found_once_weights_move():
     assert "once the weights move" in str(report)
 
 
-class BakedIn(nn.Conv2d):
-    """Its mask is in the values of its weight alone."""
-
-    def __init__(self, *args):
-        super().__init__(*args)
-        with torch.no_grad():
-            self.weight *= Masked((self.in_channels, self.out_channels), 1, mask_a).mask
-
-
-class MaskIsAParameter(nn.Conv2d):
-    def __init__(self, *args):
-        super().__init__(*args)
-        mask = Masked((self.in_channels, self.out_channels), 1, mask_a).mask
-        self.mask = nn.Parameter(mask, requires_grad=False)
-
-    def forward(self, x):
-        return F.conv2d(x, self.weight * self.mask, self.bias, padding=self.padding)
-
-
-@pytest.mark.parametrize("kind", [BakedIn, MaskIsAParameter])
-def test_masks_are_not_moved(kind):
-    assert check(made(lambda: kind(1, LEVELS, 3, 1, 1)), GRAY).passed
-
-
-class Worn(nn.Module):
-    """Everything that a check could leave behind: modes, running statistics, weights written in forward, a count."""
-
-    def __init__(self, copied=True):
-        super().__init__()
-        self.net = nn.Sequential(stack(GRAY, mask_a), nn.BatchNorm2d(LEVELS), nn.Dropout(0.5))
-        self.net[0].eval()
-        self.register_buffer("calls", torch.zeros(()))
-        self.scale = nn.Parameter(torch.ones(3))
-        if not copied:
-            self.by_product = self.scale * 2  # torch copies no tensor that has a history
-
-    def forward(self, x):
-        self.calls = self.calls + 1
-        self.scale.data *= 0.5
-        return self.net(x)
-
-
-@pytest.mark.parametrize("copied", [True, False])
-def test_a_module_stays_as_it_was(copied):
-    model = made(lambda: Worn(copied))
-    state, modes = copy.deepcopy(model.state_dict()), [each.training for each in model.modules()]
-    random = torch.get_rng_state()
-    report = check(model, GRAY)
-    assert report.passed
-    assert ("cannot be copied" in report.ran) == (not copied)
-    assert [each.training for each in model.modules()] == modes
-    assert {name: tensor.tolist() for name, tensor in model.state_dict().items()} == {
-        name: tensor.tolist() for name, tensor in state.items()
-    }
-    assert all(each.requires_grad and each.grad is None for each in model.parameters())
-    assert torch.equal(torch.get_rng_state(), random)
-
-
-def test_a_module_gets_its_state_back_when_it_raises():
-    class Raises(Worn):
-        def forward(self, x):
-            super().forward(x)
-            raise KeyError("no\nsuch layer")
-
-    model = made(lambda: Raises(copied=False))
-    with pytest.raises(
-        cr.ChainruleError, match=r"Raises raised KeyError: .*such layer'; it must take images \[n, 1"
-    ) as e:
-        check(model, GRAY)
-    assert "\n" not in str(e.value)
-    assert model.training
-    assert (model.calls.item(), model.scale.tolist()) == (0, [1, 1, 1])
-
-
 NET = stack(GRAY, mask_a)
 CANNOT_SAY = {
     "dropout": (lambda x: F.dropout(NET(x), 0.1), "other outputs when it is given the same images again"),
@@ -281,12 +204,15 @@ CANNOT_SAY = {
     ),
     "the next datum": (lambda x: NET(x) + NET(x).roll(1, 0), "when the others of its batch change"),
     "NaN": (lambda x: NET(x) * torch.nan, "gives NaN for random images"),
-    "a pair": (lambda x: (NET(x), None), "gives a tuple; give a callable that returns a tensor of logits"),
+    "a pair": (
+        lambda x: (NET(x), None),
+        "gives a tuple; wrap it in an nn.Module whose forward returns the tensor of logits alone",
+    ),
     "classes": (lambda x: NET(x).argmax(1), "gives torch.int64 numbers"),
     "another shape": (
         lambda x: NET(x)[:, None],
-        r"gives \[32, 1, 4, 4, 5\], and layout 'n,ck,h,w' of images \[1, 4, 5\] of 4 levels is \[32, 4, 4, 5\]; "
-        "layouts that fit: 'n,c,k,h,w'$",
+        r"gives \[32, 1, 4, 4, 5\], and layout 'n,ck,h,w' of shape \[1, 4, 5\] with 4 numbers a site is "
+        r"\[32, 4, 4, 5\]; layouts that fit: 'n,c,k,h,w'$",
     ),
     "no shape": (lambda x: NET(x)[:, :3], "no layout fits"),
     "a scalar": (lambda x: NET(x).sum(), "no layout fits"),
@@ -308,9 +234,9 @@ def test_where_nothing_can_be_said_one_line_says_why(name):
         ({"scale": "standard"}, "scale must be one of 'unit', 'signed', 'levels', 'integers', not 'standard'"),
         ({"order": "rows"}, "order must be one of 'raster', .* or name every site, not 'rows'"),
         ({"order": [0, 1]}, "the order names 2 sites, and the domain has 20"),
-        ({"shape": (4, 5)}, r"shape must be an image's \(channels, height, width\)"),
+        ({"shape": (4, 5)}, r"shape must be an image's \(channels, height, width\), such as \(3, 8, 8\), or \(D,\)"),
         ({"shape": (1, 0, 5)}, "shape must be"),
-        ({"levels": 1}, "levels must be 2 to 256"),
+        ({"levels": 1}, "levels must be 2 to 16777216"),
     ],
 )
 def test_options_that_are_none_are_refused(options, message):
@@ -326,7 +252,7 @@ def test_the_layout_must_be_given():
 def test_orders_have_the_names_of_what_they_are():
     shape, visited = (2, 2, 2), {}
     for name in ORDERS:
-        report = check(lambda x: torch.zeros(len(x), 2, 2, 2), shape, 2, "n,c,h,w", order=name)
+        report = check(lambda x: x * 1, shape, 2, "n,c,h,w", order=name)
         visited[name] = list(report.order.permutation)
     assert visited["raster"] == [0, 4, 1, 5, 2, 6, 3, 7]
     assert visited["raster-bgr"] == [4, 0, 5, 1, 6, 2, 7, 3]
@@ -391,3 +317,4 @@ def test_independent_sites_are_right_and_see_nothing():
     report = check(Wrapped(Independent(domain), CK), domain.shape, 3, scale="levels")
     assert report.passed
     assert report.past_seen == 0
+    assert "of the past, nothing is seen" in str(report)

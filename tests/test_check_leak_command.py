@@ -14,7 +14,7 @@ from PIL import Image
 
 import chainrule as cr
 from chainrule.cli import main
-from chainrule.laws.call import LAYOUTS, SCALES
+from chainrule.laws.call import FLAT_LAYOUTS, LAYOUTS, SCALES
 from chainrule.laws.callable import ORDERS
 
 MODULE = '''
@@ -39,6 +39,28 @@ with torch.random.fork_rng():
     torch.manual_seed(0)
     left, right = Net(1), Net(-1)
 number = 3
+by_method = right.forward
+rows = nn.Sequential(nn.Linear(6, 6, bias=False), nn.Unflatten(1, (6, 1)))
+
+
+class Stays(nn.Parameter):
+    """Its values cannot be replaced."""
+
+    @property
+    def data(self):
+        raise RuntimeError("not this one")
+
+
+class Odd(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = Stays(torch.ones(1))
+
+    def forward(self, x):
+        return x * self.weight
+
+
+odd = Odd()
 
 
 def raises(x):
@@ -110,6 +132,21 @@ def test_a_picture_is_written_and_never_over_another(check, tmp_path):
     assert (tmp_path / "leaks.png").read_bytes() == before
 
 
+def test_a_bound_method_leaks_as_its_module_does(check):
+    status, out, _ = check(RIGHT.replace(":right", ":by_method"))
+    assert status == 1
+    assert "mine_for_check:by_method leaks: 4 of its 6 outputs" in out
+    assert "6 with weights moved" in out
+
+
+def test_rows_and_other_numbers_than_logits(check, tmp_path):
+    line = "mine_for_check:rows --shape 6 --levels 4 --layout n,d,k --parameters 1 --out rows.png"
+    status, out, _ = check(line)
+    assert status == 1
+    assert "the logits of site 0 see site 0\n  seen at so many sites further on: (0) 6×, (+1) 5×, (+2) 4×" in out
+    assert (tmp_path / "rows.png").stat().st_size > 0
+
+
 OPTIONS = "--shape 1,2,3 --levels 3 --layout n,kc,h,w"
 
 
@@ -123,6 +160,10 @@ OPTIONS = "--shape 1,2,3 --levels 3 --layout n,kc,h,w"
         (f"{LEFT} --shape 2,3", "shape must be an image's (channels, height, width)"),
         (f"{LEFT} --layout nchw", "layout must be one of 'n,kc,h,w'"),
         (f"{LEFT} --layout n,c,h,w", "Net gives [32, 3, 2, 3], and layout 'n,c,h,w'"),
+        (f"{LEFT} --parameters 5", "Net gives [32, 3, 2, 3], and layout 'n,kc,h,w' of shape [1, 2, 3] with 5 numbers"),
+        (f"{LEFT} --parameters 0", "parameters must be at least 1, not 0"),
+        ("mine_for_check:left --shape 6 --levels 3 --layout n,kc,h,w", "layout must be one of 'n,kd'"),
+        (f"mine_for_check:odd {OPTIONS}", "mine_for_check:odd cannot be checked (RuntimeError: not this one); nothing"),
         (f"{LEFT} --scale other", "scale must be one of"),
         (f"{LEFT} --order other", "order must be one of 'raster'"),
         (f"{LEFT} --order 0,0,1,2,3,4", "an order must name each site"),
@@ -132,7 +173,10 @@ OPTIONS = "--shape 1,2,3 --levels 3 --layout n,kc,h,w"
         (f"mine_for_check:number {OPTIONS}", "of type int; it must be callable"),
         (f"mine_for_check:Net {OPTIONS}", "is a class; make one in the module, such as `net = Net(...)`"),
         (f"mine_for_check:factory {OPTIONS}", "factory raised TypeError: factory() takes 0 positional arguments"),
-        (f"mine_for_check:raises {OPTIONS}", "raises raised RuntimeError: two lines; it must take images [n, 1, 2, 3]"),
+        (
+            f"mine_for_check:raises {OPTIONS}",
+            "RuntimeError: two lines; it must take images [n, 1, 2, 3] of scale 'unit', here float32 on cpu",
+        ),
         (f"mine_for_check.py:left {OPTIONS}", "cannot be imported (ModuleNotFoundError"),
         (f"no_such_module:left {OPTIONS}", "No module named 'no_such_module'"),
         (f"broken_for_check:left {OPTIONS}", "broken_for_check cannot be imported (SystemExit: usage: no)"),
@@ -168,7 +212,7 @@ def test_the_help_is_quick_and_names_every_choice():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
     assert done.stdout.endswith("\n[]\n")
     words = done.stdout.replace(";", " ").split()
-    assert all(name in words for name in LAYOUTS)
+    assert all(name in words for name in LAYOUTS + FLAT_LAYOUTS)
     assert all(any(word.strip(",") == name for word in words) for name in (*SCALES, *ORDERS))
 
 

@@ -19,7 +19,7 @@ def test_the_figure_shows_the_worst_output_of_each_channel_and_all_together():
     figure = leak_figure(report, "a title")
     *outputs, offsets, channels = figure.axes
     assert [axes.get_title() for axes in outputs] == [
-        f"row 1, col 1, {name}\n{count} leaks" for name, count in zip("RGB", (15, 14, 13), strict=True)
+        f"row 1, column 1, {name}\n{count} leaks" for name, count in zip("RGB", (15, 14, 13), strict=True)
     ]
     for channel, axes in enumerate(outputs):
         state = torch.from_numpy(colours_of(axes).data).view(3, 4, 3).permute(2, 0, 1).flatten()

@@ -6,6 +6,7 @@ import json
 import math
 import re
 import signal
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -21,14 +22,17 @@ from chainrule.compare.families import FAMILIES, made_size, names_for, settings_
 from chainrule.compare.pace import FEWEST, WARM, Pace, measure
 from chainrule.compare.pictures import telling_pixel
 from chainrule.compare.plan import VARIANTS
-from chainrule.compare.runs import draw, past_seen, sequential_steps
-from chainrule.compare.story import LIKELIHOOD, TRAINING, ablation_row, likelihood_row, numbers, share, training_row
+from chainrule.compare.runs import draw, sequential_steps
+from chainrule.compare.story import LIKELIHOOD, TRAINING, ablation_row, likelihood_row, numbers, training_row
+from chainrule.compare.yardstick import STILL, settle
 from chainrule.data import Data
 from chainrule.figures.compared import grids_figure, minutes_figure
 from chainrule.models.pixelrnn import PixelRNN
 from chainrule.report import Page
+from chainrule.trained import difference_row
 from chainrule.training import Settings
 from chainrule.training.history import History, Row
+from chainrule.words import percent, with_error
 
 BITS = np.random.default_rng(0).integers(0, 2, (70, 3, 4), dtype=np.uint8)
 SMALL = {
@@ -45,9 +49,8 @@ TERMS = {"updates": 7, "arguments": SMALL, "settings": {"batch_size": 9, "lr": 0
 
 
 def hurry(patch) -> None:
-    """Timing takes as few updates as it can, and the yardstick few epochs."""
+    """Timing takes as few updates as it can."""
     patch.setattr("chainrule.compare.pace.SECONDS", 0.0)
-    patch.setattr("chainrule.compare.plan.YARDSTICK_EPOCHS", 4)
 
 
 @pytest.fixture(autouse=True)
@@ -94,7 +97,7 @@ def test_every_family_is_trained_scored_and_kept(done, home):
         assert entry.test.n == len(entry.test_nats) == 15
         assert entry.test.nats == pytest.approx(entry.test_nats.mean().item())
         assert cr.evaluate(again, data.valid).nats == pytest.approx(entry.history.best_row.valid_nats)
-        assert entry.updates == (20 if entry.name == "Independent" else 7)
+        assert entry.updates == (1 if entry.yardstick else 7)
         assert entry.epochs == pytest.approx(entry.updates / 5)
 
 
@@ -124,7 +127,7 @@ def test_the_steps_of_training_are_those_of_the_layers(done):
     assert sequential_steps(PixelRNN(cr.Levels((3, 5, 7), 4), "diagonal", layers=3, features=3)) == 3 * 11
 
 
-def test_the_share_of_the_past_is_that_of_pairs():
+def test_the_share_of_the_past_is_that_of_pairs(done):
     """Of 5 sites, 0 of 1, 1 of 2, 3 of 3 and 2 of 4."""
 
     class Seeing(cr.Independent):
@@ -132,12 +135,43 @@ def test_the_share_of_the_past_is_that_of_pairs():
             rows = ["00000", "00000", "01000", "11100", "00110"]
             return torch.tensor([[int(each) for each in row] for row in rows]).bool()
 
-    model = Seeing(cr.Binary((5,)))
-    assert past_seen(model) == pytest.approx(6 / 10)
-    model.receptive_field = lambda: None
-    assert math.isnan(past_seen(model))
-    assert past_seen(cr.Independent(cr.Binary((3,)))) == 0.0
-    assert past_seen(cr.Independent(cr.Binary((1,)))) == 1.0
+    entry = done.entries[0]
+    past = lambda model: replace(entry, model=model, seen=model.receptive_field()).past  # noqa: E731
+    assert past(Seeing(cr.Binary((5,)))) == pytest.approx(6 / 10)
+    assert math.isnan(replace(entry, seen=None).past)
+    assert past(cr.Independent(cr.Binary((3,)))) == 0.0
+    assert past(cr.Independent(cr.Binary((1,)))) == 1.0
+
+
+def test_each_model_is_asked_once_what_it_sees(data, tmp_path, monkeypatch):
+    asked = []
+    for kind in (cr.MADE, cr.Independent, cr.PixelCNN):
+        field = kind.receptive_field
+        monkeypatch.setattr(kind, "receptive_field", lambda model, field=field: asked.append(model) or field(model))
+    result = compare(data, tmp_path / "out", Terms(models=("made", "pixelcnn"), updates=1), progress=False)
+    assert asked == [entry.model for entry in result.entries]
+
+
+@pytest.mark.parametrize("domain", [cr.Binary((2, 1, 2)), cr.Levels((4,), 5)])
+def test_the_yardstick_is_what_is_counted_and_one_more(domain):
+    x = torch.randint(0, domain.levels, (2007, *domain.shape), generator=torch.Generator().manual_seed(3))
+    model = cr.Independent(domain)
+    settle(model, x)
+    for value in range(domain.levels):
+        wanted = ((x == value).sum(0) + 1) / (2007 + domain.levels)
+        found = model.conditionals(x[:1]).log_prob(torch.full((1, *domain.shape), value))[0].exp()
+        assert torch.allclose(found, wanted, atol=1e-6)
+
+
+def test_the_yardstick_is_a_run_of_the_counted_model(done, home):
+    counted = cr.Independent(cr.Binary((1, 3, 4)))
+    settle(counted, cr.load_data(home / "bits.npz").train.values())
+    assert torch.allclose(cr.load(done.entries[0].folder).logits, counted.logits, atol=1e-9)
+    assert {path.name for path in done.entries[0].folder.iterdir()} >= {
+        "config.json",
+        "metrics.csv",
+        "seen.safetensors",
+    }
 
 
 def test_the_ablation_has_all_four_and_does_no_work_twice(done):
@@ -195,20 +229,26 @@ def test_both_reports_have_the_figures_of_the_runs_own_evaluation(done, home):
 def test_the_other_tables_tell_what_was_measured(done):
     markdown = (done.out / "report.md").read_text(encoding="utf-8")
     training = table_of(markdown, TRAINING[0] + " | updates")
-    for entry in done.entries:
+    assert list(training)[1:] == [entry.name for entry in done.compared]
+    for entry in done.compared:
         assert training[entry.name] == list(training_row(entry))
         assert float(training[entry.name][3]) == pytest.approx(entry.history.rows[-1].seconds / 60, abs=0.005)
     structure = table_of(markdown, "")
     assert structure[""] == ["", *(entry.name for entry in done.compared)]
     assert structure["training, steps a pass"][1:] == ["1 (parallel)"] * 2 + ["3 (sequential)", "12 (sequential)"]
     assert structure["sampling, steps"][1:] == ["12"] * 4
-    assert structure["share of the past that is seen"][1:] == [share(entry.past) for entry in done.compared]
+    assert structure["share of the past that is seen"][1:] == [percent(entry.past) for entry in done.compared]
     assert structure["sampling, seconds for 3"][1:] == [f"{entry.found.sampling:.2f}" for entry in done.compared]
     assert "the same number of updates: 7 updates" in markdown
     for name, entry in zip(VARIANTS, done.ablation, strict=True):
         assert f"| {' | '.join(ablation_row(name, entry))} |" in markdown
-    assert "3.22 (from memory)" in markdown
-    assert "| weight\\_decay | 0 | 0.1 |" in markdown
+    assert [ablation_row(name, entry)[-1] for name, entry in zip(VARIANTS, done.ablation, strict=True)] == [
+        "–", "3.09", "3.07", "3.06"
+    ]  # fmt: skip
+    assert "memory" not in markdown
+    assert "| weight\\_decay | 0.1 | 0.1 |" in markdown
+    assert "runs the whole model again at each step" in markdown
+    assert "those that a mask closes count too" in markdown
 
 
 def test_the_reports_need_nothing_but_their_folder(done):
@@ -263,13 +303,13 @@ def test_timing_leaves_the_model_as_it_was(data):
 
 
 def test_minutes_are_fixed_as_updates_before_training(data, tmp_path, monkeypatch):
-    paces = iter([Pace(0.1, 0.5, 5), Pace(0.4, 0.5, 5)])
+    paces = iter([Pace(9.0, 9.0, 5), Pace(0.4, 0.5, 5)])
     monkeypatch.setattr("chainrule.compare.plan.measure", lambda *_: next(paces))
     terms = Terms(models=("made",), minutes=0.05, arguments={"made": SMALL["made"]}, settings={"batch_size": 9})
     result = compare(data, tmp_path / "out", terms, progress=False)
-    assert [entry.updates for entry in result.entries] == [15, 6]  # 3 seconds by 0.2, and by 0.5
+    assert [entry.updates for entry in result.entries] == [1, 6]  # 3 seconds by 0.5
     plan = json.loads((tmp_path / "out" / "plan.json").read_text())
-    assert [job["settings"]["updates"] for job in plan["jobs"]] == [15, 6]
+    assert [job["settings"]["updates"] for job in plan["jobs"]] == [1, 6]
     assert "0.05 minutes" in (tmp_path / "out" / "report.md").read_text()
     monkeypatch.setattr("chainrule.compare.plan.measure", lambda *_: pytest.fail("a plan that is there is kept"))
     again = compare(data, tmp_path / "out", terms, resume=True, progress=False)
@@ -278,7 +318,7 @@ def test_minutes_are_fixed_as_updates_before_training(data, tmp_path, monkeypatc
 
 @pytest.mark.parametrize(
     ("name", "at"),
-    [("Independent", 2), ("MADE", 23), ("PixelCNN", 33), ("Diagonal BiLSTM", 43), ("Row LSTM, skip", 57)],
+    [("Independent", 1), ("MADE", 4), ("PixelCNN", 14), ("Diagonal BiLSTM", 24), ("Row LSTM, skip", 38)],
 )
 def test_a_stopped_comparison_goes_on_to_the_same_end(name, at, data, done, tmp_path, monkeypatch):
     out, terms = tmp_path / "out", Terms(**TERMS, ablation="row-lstm", seed=4)
@@ -341,11 +381,9 @@ def test_small_images_have_fewer_layers():
 def test_what_is_chosen_takes_the_place_of_defaults_but_not_the_yardsticks():
     chosen = {"lr": 0.5, "batch_size": 7, "patience": 2}
     assert settings_for("made", chosen) == {**chosen, "warmup": 50, "weight_decay": 0.1}
-    assert settings_for("independent", chosen)["lr"] == 0.05
-    assert settings_for("independent", chosen)["batch_size"] == 7
-    assert "patience" not in settings_for("independent", chosen)
+    assert settings_for("independent", chosen) == {**settings_for("made", chosen), **STILL}
     for name in FAMILIES:
-        Settings(**settings_for(name, {}), updates=1)
+        Settings(**{**settings_for(name, {}), "updates": 1})
 
 
 def test_models_keep_their_order_whatever_was_asked():
@@ -426,11 +464,16 @@ def test_the_command_compares(cli, done, tmp_path):
     assert status == 0
     rows = [[cell.strip() for cell in line.strip("│").split("│")] for line in out.splitlines() if line[0] == "│"]
     assert rows[:5] == [list(likelihood_row(entry)[:4]) for entry in done.entries]
-    assert [row[:3] for row in rows[5:]] == [list(training_row(entry)[:3]) for entry in done.entries]
+    assert [row[:3] for row in rows[5:]] == [list(training_row(entry)[:3]) for entry in done.compared]
     assert out.splitlines()[-1] == f"Report: {tmp_path / 'out' / 'report.html'}, {tmp_path / 'out' / 'report.md'}"
-    assert [line.split(":")[0] for line in err.splitlines()] == [
-        f"{number}/5 {entry.name}" for number, entry in enumerate(done.entries, 1)
+    said = err.splitlines()
+    assert [line.split(":")[0] for line in said] == [
+        *(f"timed {entry.name}" for entry in done.compared),
+        *(f"{number}/5 {entry.name}" for number, entry in enumerate(done.entries, 1)),
     ]
+    line = r"timed MADE: [\d.e-]+ s an update, [\d.e-]+ s a validation; 7 updates, about [\d.e-]+ minutes"
+    assert re.fullmatch(line, said[0])
+    assert said[4].endswith("nats, from the frequencies of the training data")
 
 
 def test_the_command_answers_programs(cli, tmp_path):
@@ -468,6 +511,32 @@ def test_what_is_wrong_is_said_in_one_line_before_any_work(message, words, cli, 
     assert err.startswith(f"chainrule: error: {message}")
     assert err.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("settings", [{"seed": 9}, {"lr": 0.1, "updates": 77}, {"epochs": 3}])
+def test_settings_that_the_terms_settle_are_refused(settings, data, tmp_path):
+    terms = Terms(models=("made",), updates=5, settings=settings)
+    with pytest.raises(
+        cr.ChainruleError, match=f"training name {list(settings)[-1]}, which the terms settle; give seed,"
+    ):
+        compare(data, tmp_path / "out", terms, progress=False)
+    assert not (tmp_path / "out").exists()
+
+
+def test_of_one_test_datum_there_is_no_standard_error(home, tmp_path):
+    np.savez(tmp_path / "one.npz", train=BITS[:40], valid=BITS[40:55], test=BITS[55:56])
+    terms = Terms(models=("made",), updates=2, arguments={"made": {"hidden": (3,)}})
+    result = compare(cr.load_data(tmp_path / "one.npz"), tmp_path / "out", terms, progress=False)
+    for entry in result.entries:
+        assert likelihood_row(entry)[1:3] == (f"{entry.test.nats:.2f} ± –", f"{entry.test.bits_per_dim:.4f} ± –")
+    assert difference_row(*result.entries)[1].endswith(" ± –")
+    markdown = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    assert "nan" not in markdown
+    assert "| --- | --: | --: | --: | --: | --- |" in markdown
+
+
+def test_a_negative_mean_has_a_minus_sign():
+    assert (with_error(-0.128, 0.5, 2), with_error(3.0, math.nan, 1)) == ("−0.13 ± 0.50", "3.0 ± –")
 
 
 def test_data_without_a_test_split_are_refused(cli, tmp_path):

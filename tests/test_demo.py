@@ -14,13 +14,13 @@ from chainrule.data import load_data
 from chainrule.demo import run_demo
 from chainrule.demo.plans import PARTS, Part, Plan
 from chainrule.demo.story import difference_row, result_row
-from chainrule.demo.work import Work, watch
 from chainrule.domain import Binary
 from chainrule.errors import ChainruleError
 from chainrule.models.independent import Independent
 from chainrule.models.made import MADE
 from chainrule.models.pixelcnn import PixelCNN
 from chainrule.models.pixelrnn import PixelRNN
+from chainrule.stages import Work, watch
 from chainrule.tasks.evaluate import evaluate, log_prob_all
 from chainrule.training import Settings, fit
 

@@ -96,7 +96,8 @@ def test_sites_in_words():
     assert Binary((5,)).describe_site(3) == "site 3"
     assert Binary((2, 3)).describe_site(4) == "site 4"
     assert Binary((1, 3, 4)).describe_site(6) == "row 1, column 2"
-    assert Binary((3, 3, 4)).describe_site(12 + 6) == "row 1, column 2, channel 1"
+    assert Binary((3, 3, 4)).describe_site(12 + 6) == "row 1, column 2, G"
+    assert Binary((2, 3, 4)).describe_site(12 + 6) == "row 1, column 2, channel 1"
 
 
 @pytest.mark.parametrize("domain", [Binary((3,)), Binary((1, 2, 3)), Levels((3, 4, 4), 256)])

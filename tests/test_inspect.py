@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from chainrule.commands.inspect import sites_named
 from chainrule.figures.fields import LEAK, field
 from chainrule.inspection import Example, facts_of, fields_of, tour_of
 from chainrule.inspection.facts import LARGEST_TRIED, grouped, weights_of
-from chainrule.inspection.page import weight_rows
+from chainrule.inspection.page import summary_rows, weight_rows
 from chainrule.models import Independent, PixelRNN
 from chainrule.order import Order
 
@@ -66,6 +67,16 @@ def test_the_open_share_is_that_of_the_mask():
     assert shares["layers.1.bias"] is None
     assert [row[0] for row in weight_rows(facts_of(model, None))][:2] == ["layers.0.weight", "layers.0.bias"]
     assert ("stack.*.spread.bias", "4", "3 × 4", "–") in weight_rows(facts_of(cr.PixelCNN(GRAY, 3, 4), None))
+
+
+@pytest.mark.parametrize(
+    ("share", "told"), [(0.999549, "99.95 %"), (1 - 1e-6, "99.9999 %"), (1e-4, "0.01 %"), (1.0, "100 %"), (0.0, "0 %")]
+)
+def test_no_share_is_rounded_to_all_or_to_nothing(share, told):
+    facts = facts_of(cr.MADE(ROWS, hidden=(3,)), None)
+    facts = replace(facts, past_seen=share, weights=(replace(facts.weights[0], open=share),), how="so")
+    assert dict(summary_rows(facts))["past seen"] == f"{told} (so)"
+    assert weight_rows(facts)[0][-1] == told
 
 
 def test_a_model_that_does_not_say_what_it_sees_is_tried():

@@ -90,7 +90,7 @@ def test_the_field_drawn_is_the_models_own(model):
         assert torch.equal((state == SEEN) | (state == UNSEEN), before)
         assert (state == ITSELF).nonzero().tolist() == [[each // 6, each % 6]]
     count = f"{int(seen[site].sum())} of {int(model.order.rank[site])} seen"
-    assert titles(figure)[0] == f"row 3, col 2\n{count}"
+    assert titles(figure)[0] == f"row 3, column 2\n{count}"
 
 
 def test_of_colours_a_row_is_a_site_and_a_column_a_channel():
@@ -100,7 +100,7 @@ def test_of_colours_a_row_is_a_site_and_a_column_a_channel():
     shown = np.array(images(figure)).reshape(3, 3, 4, 5)
     at = shown[:, :, 1, 2]
     assert at.tolist() == [[ITSELF, AFTER, AFTER], [SEEN, ITSELF, AFTER], [SEEN, SEEN, ITSELF]]
-    assert [axes.get_ylabel() for axes in figure.axes][::3] == ["row 1, col 2, R", "row 1, col 2, G", "row 1, col 2, B"]
+    assert [axes.get_ylabel() for axes in figure.axes][::3] == [f"row 1, column 2, {name}" for name in "RGB"]
     with pytest.raises(cr.ChainruleError, match="sites must name"):
         fields_figure(model.receptive_field(), model.order, COLOUR, [60])
 

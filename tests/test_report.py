@@ -92,6 +92,22 @@ def test_columns_of_numbers_are_set_to_the_right(page):
     assert [attrs.get("class") for tag, attrs in Reader(page.html()).tags if tag == "td"] == [None, "number"] * 2
 
 
+@pytest.mark.parametrize(
+    ("cells", "right"),
+    [
+        (["–", "3.09"], True),
+        (["1.5 ± –", "–"], True),
+        (["–", "–"], False),
+        (["–", "a"], False),
+        (["–", "1 of 2"], False),
+    ],
+)
+def test_where_there_is_no_number_a_dash_keeps_the_column_to_the_right(cells, right):
+    page = Page("")
+    page.table(["a"], [[cell] for cell in cells])
+    assert ("class=number" in page.html()) == right
+
+
 def test_rows_of_another_width_are_an_error():
     with pytest.raises((ValueError, IndexError)):
         Page("").table(["a", "b"], [["1"]])

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # What imports torch is imported where it is used, so that --help is quick.
 
-NEEDED, ALLOWED = ("shape", "levels", "layout"), ("scale", "order", "out")
+NEEDED, ALLOWED = ("shape", "levels", "layout"), ("parameters", "scale", "order", "out")
 """The options of MODULE:FUNCTION: those that it needs, and the others."""
 
 
@@ -31,7 +31,7 @@ def options(parser: ArgumentParser, _argv: Sequence[str]) -> None:
     parser.add_argument(
         "run", metavar="RUN", type=str,
         help="the folder of a trained model; or MODULE:FUNCTION, a function or nn.Module by its name in a module of "
-        "this folder: from images [n, C, H, W] to logits, searched for leaks alone",
+        "this folder: from images [n, C, H, W] or rows [n, D] to logits, searched for leaks alone",
     )  # fmt: skip
     parser.add_argument(
         "--device", type=str, default=None, help="of a RUN: auto (unless given), cpu, cuda, cuda:1, mps"
@@ -39,12 +39,19 @@ def options(parser: ArgumentParser, _argv: Sequence[str]) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the data that are tried")
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
     of_function = parser.add_argument_group("options of MODULE:FUNCTION (the first three must be given)")
-    of_function.add_argument("--shape", type=str, default=None, help="of an image: C,H,W such as 3,8,8; small is quick")
-    of_function.add_argument("--levels", type=int, default=None, help="K, how many values a channel can take")
+    of_function.add_argument(
+        "--shape", type=str, default=None, help="of an image: C,H,W, or of rows: D; small is quick"
+    )
+    of_function.add_argument("--levels", type=int, default=None, help="K, how many values a site can take")
     of_function.add_argument(
         "--layout", type=str, default=None,
         help="of the logits, axis by axis: n,kc,h,w (one axis of K*C, the levels slower) n,ck,h,w (the channels "
-        "slower) n,c,k,h,w n,k,c,h,w n,c,h,w,k or n,c,h,w (one number a site)",
+        "slower) n,c,k,h,w n,k,c,h,w n,c,h,w,k n,c,h,w (one number a site) n,k,h,w (K numbers a pixel, for all of its "
+        "channels); of rows n,kd n,dk n,d,k n,k,d n,d",
+    )  # fmt: skip
+    of_function.add_argument(
+        "--parameters", type=int, default=None,
+        help="how many numbers k is in --layout, where they are no logits of the levels (those of a mixture, say)",
     )  # fmt: skip
     of_function.add_argument(
         "--scale", type=str, default=None,
@@ -97,18 +104,35 @@ def check_function(args: Namespace) -> int:
     check_picture(args.out)
     shape, order = numbers(args.shape, "--shape"), args.order or "raster"
     # What the user's code prints is not to stand in the JSON.
-    with redirect_stdout(sys.stderr) if args.json else nullcontext(), here():
+    with redirect_stdout(sys.stderr) if args.json else nullcontext(), here(), no_verdict(args.run):
         fn = named(args.run)
         with bar("checking", LOOKS, show=not args.json) as shown:
             report = check_leak(
                 fn, shape, args.levels, numbers(order, "--order") if "," in order else order,
-                layout=args.layout, scale=args.scale or "unit", seed=args.seed, tick=shown,
+                layout=args.layout, parameters=args.parameters, scale=args.scale or "unit", seed=args.seed, tick=shown,
             )  # fmt: skip
     report = replace(report, name=args.run)
     if args.out:
         save_figure(leak_figure(report, args.run), args.out)
     print(json.dumps(report.to_dict()) if args.json else report)
     return 0 if report.passed else 1
+
+
+@contextmanager
+def no_verdict(name: str) -> Iterator[None]:
+    """Makes whatever else a user's module raises a ChainruleError: status 1 is for leaks alone.
+
+    Raises:
+        ChainruleError: anything was raised.
+    """
+    try:
+        yield
+    except ChainruleError:
+        raise
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}"
+        remedy = "nothing was found out; give an nn.Module in plain PyTorch, in which this works"
+        raise ChainruleError(f"{name} cannot be checked ({what}); {remedy}") from error
 
 
 def check_picture(out: str | None) -> None:

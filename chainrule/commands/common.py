@@ -51,10 +51,15 @@ def add_run(parser: ArgumentParser) -> None:
     parser.add_argument("--device", type=str, default="auto", help="auto, cpu, cuda, cuda:1, mps")
 
 
-def add_split(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--data", type=str, required=True, help="digits, a file .npz, .npy or idx, or a folder of images"
-    )
+def add_data(parser: ArgumentParser, otherwise: str = "") -> None:
+    """--data, which has to be given, unless it is said what is done otherwise."""
+    words = "digits, a file .npz, .npy or idx, or a folder of images"
+    parser.add_argument("--data", type=str, required=not otherwise, help="; ".join(filter(None, [words, otherwise])))
+
+
+def add_split(parser: ArgumentParser, otherwise: str = "") -> None:
+    """--data, as for `add_data`, and --split."""
+    add_data(parser, otherwise)
     parser.add_argument("--split", choices=SPLITS, default="test", help="the part of the data")
 
 

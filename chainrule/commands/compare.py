@@ -11,25 +11,21 @@ from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 from rich.table import Table
 
-from chainrule.commands.common import add_keywords
-from chainrule.compare import COMPARED, HTML, MARKDOWN, MINUTES, RECURRENT, Comparison, Terms, compare
+from chainrule.commands.common import add_data, add_keywords
+from chainrule.compare import COMPARED, HTML, MARKDOWN, MINUTES, RECURRENT, SETTLED, Comparison, Terms, compare
 from chainrule.compare.story import LIKELIHOOD, TRAINING, likelihood_row, training_row
 from chainrule.data import load_data
 from chainrule.files import refuse_existing
 from chainrule.models import BY_NAME
 from chainrule.training import Settings
 
-BUDGET = ("epochs", "updates", "seed")
-"""Settings of training that a comparison settles."""
 WIDE = 4
 """Columns of likelihoods that fit into a terminal."""
 
 
 def options(parser: ArgumentParser, _argv: Sequence[str]) -> None:
     parser.add_argument("--config", action="config", help="a YAML file with any of these options")
-    parser.add_argument(
-        "--data", type=str, required=True, help="digits, a file .npz, .npy or idx, or a folder of images"
-    )
+    add_data(parser)
     parser.add_argument("--out", type=str, required=True, help="a new folder, for the report and the runs")
     parser.add_argument("--resume", action="store_true", help="go on with the comparison in --out, if there is one")
     parser.add_argument("--minutes", type=float | None, help=f"of training for each model; {MINUTES:g} unless given")
@@ -51,7 +47,7 @@ def options(parser: ArgumentParser, _argv: Sequence[str]) -> None:
 def add_overrides(parser: ArgumentParser) -> None:
     """The settings of training, and each family's own options; what is not given has the default of the family."""
     before = set(parser.get_defaults().keys())
-    add_keywords(parser, Settings, skip=BUDGET)
+    add_keywords(parser, Settings, skip=SETTLED)
     for name in COMPARED:
         add_keywords(parser, BY_NAME[name].make, f"{name}.", skip=("seed", "order", *BY_NAME[name].fixed))
     parser.set_defaults(dict.fromkeys(set(parser.get_defaults().keys()) - before))
@@ -62,7 +58,7 @@ def run(args: Namespace) -> int:
     if not args.resume:
         refuse_existing(out)
     data = load_data(args.data, binarize=args.binarize, levels=args.levels, seed=args.data_seed)
-    settings = {field.name: args[field.name] for field in fields(Settings) if field.name not in BUDGET}
+    settings = {field.name: args[field.name] for field in fields(Settings) if field.name not in SETTLED}
     arguments = {name: given(dict(vars(args.get(name.replace("-", "_"), {})))) for name in COMPARED}
     terms = Terms(
         models=None if args.models is None else tuple(args.models), minutes=args.minutes, updates=args.updates,
@@ -84,14 +80,14 @@ def given(options: dict[str, object]) -> dict[str, object]:
 def print_tables(comparison: Comparison) -> None:
     """The likelihoods and what they cost, and where the rest is, on standard output."""
     console, test = Console(highlight=False), comparison.entries[0].test
-    for title, columns, row in (
-        (f"{test.n} test data, D = {test.sites}", LIKELIHOOD[:WIDE], likelihood_row),
-        (f"budget: {comparison.terms.budget} a model", TRAINING, training_row),
+    for title, columns, row, entries in (
+        (f"{test.n} test data, D = {test.sites}", LIKELIHOOD[:WIDE], likelihood_row, comparison.entries),
+        (f"budget: {comparison.terms.budget} a model", TRAINING, training_row, comparison.compared),
     ):
         table = Table(title=title, title_justify="left")
         for column in columns:
             table.add_column(column, justify="left" if column == "model" else "right")
-        for entry in comparison.entries:
+        for entry in entries:
             table.add_row(*row(entry)[: len(columns)])
         console.print(table)
     console.print(f"Report: {comparison.out / HTML}, {comparison.out / MARKDOWN}", soft_wrap=True)

@@ -11,8 +11,8 @@ from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 from rich.table import Table
 
-from chainrule.commands.common import SPLITS, add_run, load_run, load_split
-from chainrule.domain import Domain
+from chainrule.commands.common import add_run, add_split, load_run, load_split
+from chainrule.domain import Domain, channel_name
 from chainrule.errors import ChainruleError
 from chainrule.files import new_directory, refuse_existing
 from chainrule.inspection import Example, Facts, Tour, check_count, facts_of, fields_of, tour_of, write_page
@@ -32,10 +32,7 @@ def options(parser: ArgumentParser, _argv: Sequence[str]) -> None:
         "--sites", type=str, nargs="+", metavar="SITE",
         help="what to look at: row,column or row,column,channel of images (R, G, B or a number), else numbers of sites",
     )  # fmt: skip
-    parser.add_argument(
-        "--data", type=str, help="what to show the model at work on, as for evaluate; a sample is drawn unless given"
-    )
-    parser.add_argument("--split", choices=SPLITS, default="test", help="the part of the data")
+    add_split(parser, "the model is shown at work on it, or on a sample that is drawn unless it is given")
     parser.add_argument("--index", type=int, default=0, help="which datum of the split, from 0")
     parser.add_argument("--seed", type=int, default=0, help="of the sample")
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
@@ -87,7 +84,8 @@ def sites_of(word: str, domain: Domain) -> list[int]:
         ChainruleError: it names none.
     """
     sizes = (*domain.shape[1:], domain.shape[0]) if domain.is_image else (domain.sites,)
-    letters = {"R": "0", "G": "1", "B": "2"} if domain.is_image and domain.shape[0] == 3 else {}
+    channels = domain.shape[0] if domain.is_image else 0
+    letters = {channel_name(each, channels).upper(): str(each) for each in range(channels)}
     parts = [letters.get(part.strip().upper(), part.strip()) for part in word.split(",")]
     counts = (2, 3) if domain.is_image else (1,)
     inside = len(parts) in counts and all(
@@ -98,7 +96,7 @@ def sites_of(word: str, domain: Domain) -> list[int]:
     if not domain.is_image:
         return [int(parts[0])]
     row, column, *channel = map(int, parts)
-    channels, height, width = domain.shape
+    _, height, width = domain.shape
     return [each * height * width + row * width + column for each in channel or range(channels)]
 
 

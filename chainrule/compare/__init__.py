@@ -4,20 +4,32 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chainrule.compare.families import COMPARED, FAMILIES, RECURRENT
-from chainrule.compare.pictures import Section, by_minutes, drawable, fields, likelihoods, samples
+from chainrule.compare.families import COMPARED, FAMILIES, RECURRENT, SETTLED
+from chainrule.compare.pictures import by_minutes, drawable, fields, samples
 from chainrule.compare.plan import MINUTES, Plan, Terms, open_plan
 from chainrule.compare.runs import Entry, carry_out
 from chainrule.compare.story import HTML, MARKDOWN, Comparison, write_report
-from chainrule.compare.trained import values
-from chainrule.compare.work import PERCENT, Work
 from chainrule.data import Data
 from chainrule.errors import ChainruleError
 from chainrule.files import replacing
 from chainrule.progress import Bar, bar
+from chainrule.report import Section
+from chainrule.stages import PERCENT, Work
+from chainrule.trained import likelihoods, values
 from chainrule.training.processes import processes
 
-__all__ = ["COMPARED", "FAMILIES", "HTML", "MARKDOWN", "MINUTES", "RECURRENT", "Comparison", "Terms", "compare"]
+__all__ = [
+    "COMPARED",
+    "FAMILIES",
+    "HTML",
+    "MARKDOWN",
+    "MINUTES",
+    "RECURRENT",
+    "SETTLED",
+    "Comparison",
+    "Terms",
+    "compare",
+]
 
 
 def compare(
@@ -76,10 +88,12 @@ def _carry_out(plan: Plan, data: Data, out: Path, seed: int, shown: Bar) -> dict
 def _sections(comparison: Comparison) -> dict[str, Section]:
     """The pictures, by their chapter; those that the data allow."""
     entries, compared, domain = comparison.entries, comparison.compared, comparison.data.domain
-    sections = {"likelihoods": likelihoods(entries, "likelihoods"), "minutes": by_minutes(entries)}
+    sections = {"likelihoods": likelihoods(entries, "likelihoods"), "minutes": by_minutes(compared)}
     if drawable(domain):
         drawn = {entry.name: entry.found.drawn for entry in entries}
         sections["samples"] = samples(drawn, values(comparison.data.test), domain)
-        if (seen := fields({entry.name: entry.model for entry in compared})) is not None:
+        if (
+            seen := fields({entry.name: entry.seen for entry in compared}, compared[0].model.order, domain)
+        ) is not None:
             sections["fields"] = seen
     return sections

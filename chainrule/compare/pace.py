@@ -11,12 +11,12 @@ from typing import Any
 
 from torch import Tensor
 
-from chainrule.compare.trained import values
 from chainrule.data import Data
 from chainrule.hardware import keep_freed_memory
 from chainrule.models.base import AutoregressiveModel
 from chainrule.progress import bar
 from chainrule.tasks.evaluate import BATCH, log_prob_all
+from chainrule.trained import values
 from chainrule.training.processes import processes
 from chainrule.training.settings import as_settings
 from chainrule.training.trainer import Position, Trainer

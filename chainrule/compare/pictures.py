@@ -1,73 +1,17 @@
-"""Pictures of reports, each with the words that go with it; every number in them is measured here."""
+"""Pictures of a comparison, each with the words that go with it; every number in them is measured here."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
-from chainrule.compare.trained import Trained
 from chainrule.domain import Domain
-from chainrule.figures import growth_figure, likelihoods_figure, to_png
+from chainrule.figures import growth_figure, to_png
 from chainrule.figures.compared import grids_figure, minutes_figure
-from chainrule.models.base import AutoregressiveModel
 from chainrule.order import Order
-from chainrule.report import Page
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A figure and its words.
-
-    Attributes:
-        name: of its file, without ending.
-        png: the contents of that file.
-        caption: what it shows.
-        alt: the same in short, for those who cannot see it.
-    """
-
-    name: str
-    png: bytes
-    caption: str
-    alt: str
-
-    @property
-    def file(self) -> str:
-        """The name of its file."""
-        return f"{self.name}.png"
-
-
-@dataclass(frozen=True)
-class Section:
-    """Pictures of one kind, and what has to be known to read them."""
-
-    heading: str
-    text: str
-    pictures: Sequence[Picture]
-
-
-Maker = Callable[[], Section]
-
-
-def tell_sections(page: Page, sections: Sequence[Section]) -> None:
-    for section in sections:
-        if section.heading:
-            page.heading(section.heading, 3)
-            page.paragraph(section.text)
-        for picture in section.pictures:
-            page.figure(picture.png, picture.caption, picture.alt, picture.file)
-
-
-def likelihoods(runs: Sequence[Trained], name: str) -> Section:
-    """The test NLL of each model; it stands beside the table and needs no heading of its own."""
-    picture = Picture(
-        name,
-        to_png(likelihoods_figure({run.name: run.test for run in runs})),
-        "Test NLL of each model; the bars reach two standard errors to either side.",
-        "Test NLL of each model with error bars",
-    )
-    return Section("", "", [picture])
+from chainrule.report import Picture, Section
+from chainrule.trained import Trained
 
 
 def by_minutes(runs: Sequence[Trained]) -> Section:
@@ -94,16 +38,19 @@ def samples(drawn: Mapping[str, Tensor], test: Tensor, domain: Domain) -> Sectio
     return Section("", "", [picture])
 
 
-def fields(models: Mapping[str, AutoregressiveModel]) -> Section | None:
-    """What one pixel sees in each model, the last of its colours; none where no model says."""
-    known = {name: seen for name, model in models.items() if (seen := model.receptive_field()) is not None}
+def fields(fields_: Mapping[str, Tensor | None], order: Order, domain: Domain) -> Section | None:
+    """What one pixel sees in each model, the last of its colours; none where no model says.
+
+    Args:
+        fields_: each model's receptive field, bool [D, D]; None where it does not say.
+    """
+    known = {name: seen for name, seen in fields_.items() if seen is not None}
     if not known:
         return None
-    first = next(iter(models.values()))
-    row, column = telling_pixel(known, first.order, first.domain)
+    row, column = telling_pixel(known, order, domain)
     picture = Picture(
         "receptive-fields",
-        to_png(growth_figure(known, first.order, first.domain, last_site(row, column, first.domain))),
+        to_png(growth_figure(known, order, domain, last_site(row, column, domain))),
         f"What each model can see when it predicts the orange pixel (row {row}, column {column}), as it follows from "
         "kernels, masks and recurrences.",
         "Receptive field of one pixel in each model",
@@ -116,7 +63,7 @@ def telling_pixel(seen: Mapping[str, Tensor], order: Order, domain: Domain) -> t
     _, height, width = domain.shape
     middle, low = (height // 2, width // 2), (5 * height // 8, width // 4)
     site = last_site(*middle, domain)
-    before = order.before[site]
+    before = order.past(site)
     return low if all(bool(each[site].cpu()[before].all()) for each in seen.values()) else middle
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.checkpoint import read_json, write_json
-from chainrule.compare.families import FAMILIES, INDEPENDENT, RECURRENT, names_for, settings_for
+from chainrule.compare.families import FAMILIES, INDEPENDENT, RECURRENT, SETTLED, names_for, settings_for
 from chainrule.compare.pace import Pace, measure
 from chainrule.data import Data
 from chainrule.domain import Domain
@@ -19,13 +19,12 @@ from chainrule.files import refuse_existing, remove_parts
 from chainrule.models.base import AutoregressiveModel
 from chainrule.progress import Bar
 from chainrule.training.settings import as_settings
+from chainrule.words import rough
 
 FORMAT = 1
 PLAN = "plan.json"
 MINUTES = 2.0
 """The budget of each model, where none is given."""
-YARDSTICK_UPDATES, YARDSTICK_EPOCHS = 1000, 100
-"""Of `Independent`, which is soon at its best: the fewer of these, and of what the minutes have time for."""
 VARIANTS = {"neither": (False, False), "skip": (False, True), "residual": (True, False), "both": (True, True)}
 """Of an ablation: whether there are residual connections, and skip connections."""
 
@@ -39,7 +38,7 @@ class Terms:
         minutes: of training and validation, for each model; MINUTES if neither they nor updates are given.
         updates: for each model, instead of minutes.
         arguments: of models, by the name of the family, in place of their defaults.
-        settings: of training, for all, in place of the defaults.
+        settings: of training, for all, in place of the defaults; none of `SETTLED`.
         samples: how many each model draws; None for as many as `samples_for` says.
         ablation: a recurrent family that is also trained with and without residual and skip connections.
         seed: of weights, of the order of the data, and of the samples.
@@ -62,6 +61,11 @@ class Terms:
             raise ChainruleError(f"minutes must be above 0, not {self.minutes:g}")
         if self.updates is not None and self.updates < 1:
             raise ChainruleError(f"updates must be at least 1, not {self.updates}")
+        if settled := [name for name in SETTLED if name in self.settings]:
+            raise ChainruleError(
+                f"settings of training name {' and '.join(settled)}, which the terms settle; give seed, and minutes or "
+                "updates, as terms of their own"
+            )
         if self.samples is not None and self.samples < 1:
             raise ChainruleError(f"samples must be at least 1, not {self.samples}")
         if self.ablation is not None and self.ablation not in RECURRENT:
@@ -204,23 +208,33 @@ def _make(terms: Terms, names: tuple[str, ...], data: Data, shown: Bar) -> Plan:
         job.model(domain, seed)
     ablation = _variants(terms, domain)
     samples = terms.samples or samples_for(domain)
-    jobs = [_budgeted(job, terms, _timed(job, data, seed, samples, shown)) for job in jobs]
+    jobs = [_budgeted(job, terms, _timed(job, terms, data, samples, shown)) for job in jobs]
     return Plan(samples, tuple(jobs), _ablation(terms, jobs, ablation, data, shown))
 
 
-def _timed(job: Job, data: Data, seed: int, samples: int, shown: Bar) -> Pace:
+def _timed(job: Job, terms: Terms, data: Data, samples: int, shown: Bar) -> Pace:
+    """How long its updates take, in a line of its own; nothing is said of the yardstick, which takes none."""
     shown.note(f"timing {job.title}")
-    return measure(job.model(data.domain, seed), job.settings, data, samples)
+    pace = measure(job.model(data.domain, terms.seed), job.settings, data, samples)
+    if job.family != INDEPENDENT:
+        updates = _updates(terms, pace)
+        shown.print(
+            f"timed {job.title}: {rough(pace.update)} s an update, {rough(pace.validation)} s a validation; "
+            f"{updates} update{'' if updates == 1 else 's'}, about {rough(updates * pace.mean / 60)} minutes"
+        )
+    return pace
+
+
+def _updates(terms: Terms, pace: Pace) -> int:
+    """As many as are asked for, or as the minutes have time for."""
+    return terms.updates or pace.updates(terms.minutes or MINUTES)
 
 
 def _budgeted(job: Job, terms: Terms, pace: Pace, like: Job | None = None) -> Job:
-    """The job with as many updates as the budget allows, or as another has."""
-    updates = terms.updates or pace.updates(terms.minutes or MINUTES)
-    if like is not None:
-        updates = int(like.settings["updates"])
-    elif job.family == INDEPENDENT:
-        enough = min(YARDSTICK_UPDATES, YARDSTICK_EPOCHS * pace.steps)
-        updates = enough if terms.updates else min(enough, updates)
+    """The job with as many updates as the budget allows, or as another has; the yardstick stays as it is."""
+    if job.family == INDEPENDENT:
+        return replace(job, seconds=pace.update + pace.validation, sampling=pace.sampling)
+    updates = _updates(terms, pace) if like is None else int(like.settings["updates"])
     settings = {**job.settings, "updates": updates}
     return replace(job, settings=settings, seconds=updates * pace.mean, sampling=pace.sampling)
 
@@ -245,7 +259,7 @@ def _ablation(terms: Terms, jobs: list[Job], variants: list[Job], data: Data, sh
     """The variants with their budget: that of the family's own run, which stands for the variant that it equals."""
     own = next((job for job in jobs if job.family == terms.ablation), None)
     if not variants or own is None:
-        paces = {job.folder: _timed(job, data, terms.seed, 1, shown) for job in variants}
+        paces = {job.folder: _timed(job, terms, data, 1, shown) for job in variants}
         slowest = max(paces.values(), key=lambda pace: pace.mean, default=None)
         return tuple(_budgeted(job, terms, slowest) for job in variants if slowest)
     alike = own.model(data.domain, terms.seed).arguments

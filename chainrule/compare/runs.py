@@ -6,23 +6,27 @@ import json
 import math
 import time
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from chainrule.checkpoint import read_tensors, write_tensors
+from chainrule.compare.families import INDEPENDENT
 from chainrule.compare.plan import Job
-from chainrule.compare.trained import Trained, values
-from chainrule.compare.work import Tell, Work, watch
+from chainrule.compare.yardstick import settle
 from chainrule.conditionals import Conditionals
 from chainrule.data import Data
 from chainrule.errors import ChainruleError, TrainingStopped
 from chainrule.layers.sweep import Sweep
 from chainrule.models.base import AutoregressiveModel
+from chainrule.models.independent import Independent
 from chainrule.seeding import site_noise
+from chainrule.stages import Tell, Work, watch
 from chainrule.tasks.evaluate import Evaluation, evaluate, log_prob_all
-from chainrule.training import fit
+from chainrule.trained import Trained, values
+from chainrule.training import History, fit
 from chainrule.training.settings import as_settings
 from chainrule.walk import drawing, walk
 
@@ -97,14 +101,23 @@ class Entry(Trained):
         job: the plan of its run.
         images: how many there are to train on.
         found: its test NLL and samples.
-        past: the share of all pairs of a site and one before it where the first can depend on the second; nan where not
-            known.
+        seen: its receptive field, bool [D, D]; None where it does not say. Large ones take long, and it is asked once.
     """
 
     job: Job
     images: int
     found: Found
-    past: float
+    seen: Tensor | None
+
+    @property
+    def yardstick(self) -> bool:
+        """Is it `Independent`, which is counted and not trained?"""
+        return self.job.family == INDEPENDENT
+
+    @cached_property
+    def past(self) -> float:
+        """The share of the past that the conditionals can depend on; nan where that is not known."""
+        return math.nan if self.seen is None else self.model.order.past_seen(self.seen)
 
     @property
     def updates(self) -> int:
@@ -142,19 +155,15 @@ def sequential_steps(model: AutoregressiveModel) -> int:
     return sum(len(sweep.steps) for sweep in sweeps if isinstance(sweep, Sweep)) or 1
 
 
-def past_seen(model: AutoregressiveModel) -> float:
-    """The share of the past that the model's conditionals can depend on; nan where it does not say."""
-    seen = model.receptive_field()
-    return math.nan if seen is None else model.order.past_seen(seen)
-
-
 def carry_out(job: Job, data: Data, out: Path, seed: int, samples: int, work: Work, number: str) -> Entry:
-    """Trains, scores and samples, or takes up what there is of that.
+    """Trains, scores and samples, or takes up what there is of that; the yardstick begins with what is counted.
 
     Args:
         samples: how many to draw; 0 for a model whose sampling is not looked at.
     """
     model, settings, images = job.model(data.domain, seed), as_settings(job.settings), len(values(data.train))
+    if isinstance(model, Independent):
+        settle(model, values(data.train))
     epochs = settings.updates_in_all(1) / math.ceil(images / settings.batch_size)
     with work.stage(job.seconds, f"{number} {job.title}") as tell:
         hook = watch(model, images, epochs, tell)
@@ -164,11 +173,7 @@ def carry_out(job: Job, data: Data, out: Path, seed: int, samples: int, work: Wo
             raise TrainingStopped(f"{job.title}: {stop}", interrupted=stop.interrupted) from None
         finally:
             hook.remove()
-    best, last = history.best_row, history.rows[-1]
-    work.print(
-        f"{number} {job.title}: validation {best.valid_nats:.2f} nats at epoch {best.epoch} of {len(history.rows)}, "
-        f"{last.updates} updates, {last.seconds:.0f} s"
-    )
+    work.print(f"{number} {job.title}: {_told(job, history)}")
     file = out / MEASURED / f"{job.folder.replace('/', '-')}.safetensors"
     with work.stage(job.sampling if samples else 0.0, f"{number} {job.title}, sampling") as tell:
         found = Found.read(file) if file.exists() else Found.make(model, data, samples, seed, tell)
@@ -176,5 +181,17 @@ def carry_out(job: Job, data: Data, out: Path, seed: int, samples: int, work: Wo
         found.write(file)
     return Entry(
         name=job.title, folder=out / job.folder, model=model, settings=settings, history=history, test=found.test,
-        test_nats=found.test_nats, job=job, images=images, found=found, past=past_seen(model),
+        test_nats=found.test_nats, job=job, images=images, found=found,
+        seen=model.receptive_field(),
     )  # fmt: skip
+
+
+def _told(job: Job, history: History) -> str:
+    """What came out of training, in a line."""
+    best, last = history.best_row, history.rows[-1]
+    if job.family == INDEPENDENT:
+        return f"validation {best.valid_nats:.2f} nats, from the frequencies of the training data"
+    return (
+        f"validation {best.valid_nats:.2f} nats at epoch {best.epoch} of {len(history.rows)}, {last.updates} updates, "
+        f"{last.seconds:.0f} s"
+    )

@@ -11,14 +11,23 @@ from typing import Any
 
 import torch
 
-from chainrule.compare.families import INDEPENDENT
-from chainrule.compare.pictures import Section, tell_sections
-from chainrule.compare.plan import VARIANTS, YARDSTICK_EPOCHS, YARDSTICK_UPDATES, Plan, Terms
+from chainrule.compare.plan import VARIANTS, Plan, Terms
 from chainrule.compare.runs import Entry
-from chainrule.compare.trained import DIFFERENCES, bits, difference_row, kept, nats, settings_of, uniform_row, values
 from chainrule.data import Data
-from chainrule.report import Page
+from chainrule.report import Page, Section, tell_sections
+from chainrule.trained import (
+    DIFFERENCES,
+    PARAMETERS,
+    bits,
+    difference_row,
+    kept,
+    nats,
+    settings_of,
+    uniform_row,
+    values,
+)
 from chainrule.version import __version__
+from chainrule.words import percent
 
 HTML, MARKDOWN = "report.html", "report.md"
 
@@ -26,8 +35,8 @@ LIKELIHOOD = ("model", "test NLL (nats)", "bits/dim", "parameters", "valid NLL",
 TRAINING = ("model", "updates", "epochs", "minutes", "seconds an epoch")
 ABLATION = ("residual", "skip", *LIKELIHOOD[1:], "paper, CIFAR-10 (bits/dim)")
 
-PAPER = {"neither": "3.22 (from memory)", "skip": "3.09", "residual": "3.07", "both": "3.06"}
-"""12 layers of Row LSTM on CIFAR-10. Source: texts that quote PixelRNN (arXiv:1601.06759); the first from memory."""
+PAPER = {"neither": "–", "skip": "3.09", "residual": "3.07", "both": "3.06"}
+"""12 layers of Row LSTM on CIFAR-10. Source: PixelRNN (arXiv:1601.06759), as later texts quote it."""
 
 STRUCTURE = {
     "made": "masked fully connected layers",
@@ -35,7 +44,7 @@ STRUCTURE = {
     "row-lstm": "7×7 conv, mask A; Row LSTM: i-s 3×1 mask B, s-s 3×1 no mask",
     "diagonal-bilstm": "7×7 conv, mask A; Diagonal BiLSTM: i-s 1×1 mask B, s-s 2×1 no mask",
 }
-"""Of the middle of each model. Source: PixelRNN (arXiv:1601.06759), table 1."""
+"""What each is made of. Source: MADE (arXiv:1502.03509); the others PixelRNN (arXiv:1601.06759), table 1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +67,7 @@ class Comparison:
     @property
     def compared(self) -> list[Entry]:
         """All but the yardstick."""
-        return [entry for entry in self.entries if entry.job.family != INDEPENDENT]
+        return [entry for entry in self.entries if not entry.yardstick]
 
     def to_dict(self) -> dict[str, Any]:
         """The tables, as JSON values."""
@@ -119,7 +128,9 @@ def introduce(page: Page, comparison: Comparison) -> None:
     page.paragraph(
         f"Data: `{data.source}`, {data.domain}; {train} to train on, {valid} that choose the epoch that is kept, and "
         f"{test} test data that are scored at the end. Each model was given the same {equal}: {terms.budget}. "
-        "`Independent`, in which no pixel knows of another, is the yardstick that all have to beat."
+        "`Independent`, in which no pixel knows of another, is the yardstick that all have to beat. It is not trained: "
+        "how often each pixel has each value in the training data, each value counted once more than it is there, is "
+        "its maximum likelihood but for that one more."
     )
     page.paragraph(
         "NLL is −ln p(x) in nats, the mean over data ± its standard error; bits/dim is NLL / (D ln 2), where D = "
@@ -133,7 +144,9 @@ def tell_likelihood(page: Page, comparison: Comparison) -> None:
     page.heading("Likelihood")
     uniform = uniform_row(comparison.data.domain)
     rows = [(*uniform, "0", uniform[1], "–"), *map(likelihood_row, comparison.entries)]
-    caption = f"NLL of {test.n} test data, D = {test.sites}. “Uniform” gives all values the same probability."
+    caption = (
+        f"NLL of {test.n} test data, D = {test.sites}. “Uniform” gives all values the same probability. {PARAMETERS}"
+    )
     page.table(LIKELIHOOD, rows, caption)
     pairs = [difference_row(*pair) for pair in pairwise(comparison.entries)]
     page.table(("difference", "nats"), pairs, DIFFERENCES)
@@ -141,7 +154,8 @@ def tell_likelihood(page: Page, comparison: Comparison) -> None:
 
 def likelihood_row(entry: Entry) -> tuple[str, ...]:
     valid = f"{entry.history.best_row.valid_nats:.2f}"
-    return entry.name, nats(entry.test), bits(entry.test), f"{entry.parameters:,}", valid, kept(entry.history)
+    epoch = "–" if entry.yardstick else kept(entry.history)
+    return entry.name, nats(entry.test), bits(entry.test), f"{entry.parameters:,}", valid, epoch
 
 
 def tell_training(page: Page, comparison: Comparison) -> None:
@@ -153,11 +167,8 @@ def tell_training(page: Page, comparison: Comparison) -> None:
             f"The budget is {terms.budget} a model. A few updates of each were timed beforehand; the number of updates "
             "that fills the budget was fixed from that, and the table tells the minutes that they really took."
         )
-    page.paragraph(
-        f"{how} Minutes are those of training and validation, without what writing takes. `Independent` settles soon, "
-        f"and is given {YARDSTICK_UPDATES} updates, or {YARDSTICK_EPOCHS} epochs if these are fewer."
-    )
-    page.table(TRAINING, [training_row(entry) for entry in comparison.entries])
+    page.paragraph(f"{how} Minutes are those of training and validation, without what writing takes.")
+    page.table(TRAINING, [training_row(entry) for entry in comparison.compared])
 
 
 def training_row(entry: Entry) -> tuple[str, ...]:
@@ -177,15 +188,16 @@ def tell_structure(page: Page, comparison: Comparison) -> None:
     entries, count = comparison.compared, comparison.plan.samples
     rows = [
         ("layers", *(STRUCTURE[entry.job.family] for entry in entries)),
-        ("share of the past that is seen", *(share(entry.past) for entry in entries)),
+        ("share of the past that is seen", *("not known" if e.seen is None else percent(e.past) for e in entries)),
         ("training, steps a pass", *(training_steps(entry.training_steps) for entry in entries)),
         ("sampling, steps", *(f"{entry.sampling_steps:,}" for entry in entries)),
         (f"sampling, seconds for {count}", *(f"{entry.found.sampling:.2f}" for entry in entries)),
     ]
     caption = (
         "The share of the past: of all pairs of a site and one before it, those where the first one's distribution can "
-        f"depend on the second, by kernels and masks. Sampling: {count} data at once. i-s: input to state, s-s: state "
-        "to state."
+        f"depend on the second, by kernels and masks. Sampling: {count} data at once, by a walk that runs the whole "
+        "model again at each step and keeps nothing from the step before; a walk that kept what it has computed would "
+        "take less. i-s: input to state, s-s: state to state."
     )
     page.table(("", *(entry.name for entry in entries)), rows, caption)
     if any(entry.job.family == "diagonal-bilstm" and entry.past < 1 for entry in entries):
@@ -193,18 +205,6 @@ def tell_structure(page: Page, comparison: Comparison) -> None:
             "The paper's Diagonal BiLSTM does not see the last pixel of the row above, other than from nearby; with "
             "`--diagonal-bilstm.full-context true` it sees all of the past."
         )
-
-
-def share(past: float) -> str:
-    """As percents, never rounded up to all of it.
-
-    Example:
-        >>> share(0.99997), share(1.0), share(0.5)
-        ('99.9 %', '100 %', '50.0 %')
-    """
-    if math.isnan(past):
-        return "not known"
-    return "100 %" if past == 1 else f"{math.floor(1000 * past + 1e-9) / 10:.1f} %"
 
 
 def training_steps(steps: int) -> str:
@@ -219,8 +219,8 @@ def tell_ablation(page: Page, ablation: Sequence[Entry]) -> None:
         f"{first.model.arguments['features']}, {first.updates:,} updates each; all else is as above."
     )
     caption = (
-        "The paper's figures are of 12 layers on CIFAR-10, quoted from later texts, and that of neither from memory: "
-        "they show the direction to expect, not values that these could reach."
+        "The paper's figures are of 12 layers on CIFAR-10, as later texts quote them, where that of neither was not "
+        "found: they show the direction to expect, not values that these could reach."
     )
     page.table(ABLATION, [ablation_row(*each) for each in zip(VARIANTS, ablation, strict=True)], caption)
 
@@ -238,8 +238,8 @@ def tell_settings(page: Page, comparison: Comparison) -> None:
         "them. `position_bias`, a learned bias for each feature and position, is beyond the paper's table 1; `direct`, "
         "weights straight from inputs to outputs, is an option of MADE's paper."
     )
-    columns = [settings_of(entry) for entry in comparison.entries]
+    columns = [settings_of(entry) for entry in comparison.compared]
     keys = list(dict.fromkeys(chain.from_iterable(columns)))
     keys = sorted(keys, key=lambda key: all(key in column for column in columns))  # the models' own first
     rows = [(key, *(column.get(key, "–") for column in columns)) for key in keys]
-    page.table(["", *(entry.name for entry in comparison.entries)], rows)
+    page.table(["", *(entry.name for entry in comparison.compared)], rows)

@@ -10,8 +10,6 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from chainrule.compare.pictures import Section
-from chainrule.compare.work import PERCENT, Work
 from chainrule.demo.pictures import mask_sections, part_sections
 from chainrule.demo.plans import PARTS, Part
 from chainrule.demo.story import COLUMNS, Chapter, Story, result_row, write_report
@@ -19,6 +17,8 @@ from chainrule.demo.work import Run, train
 from chainrule.files import refuse_existing, replacing
 from chainrule.laws import CHECKS, Report, check_model
 from chainrule.progress import bar
+from chainrule.report import Section
+from chainrule.stages import PERCENT, Work
 
 PICTURES, MASKS, LAWS = 3.0, 1.0, 0.3
 """About how long, in seconds: the pictures of a data set, those of masks, and the check of a model."""

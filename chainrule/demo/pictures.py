@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
 from torch import Tensor
 
-from chainrule.compare.pictures import Maker, Picture, Section, likelihoods
-from chainrule.compare.trained import values
 from chainrule.data import Data
 from chainrule.demo.work import Run
 from chainrule.domain import Binary, Levels
@@ -27,8 +25,10 @@ from chainrule.figures import (
 )
 from chainrule.models.made import MADE
 from chainrule.models.pixelcnn import PixelCNN
+from chainrule.report import Picture, Section
 from chainrule.tasks.complete import complete
 from chainrule.tasks.sample import sample
+from chainrule.trained import likelihoods, values
 
 DRAWN, SHOWN = 100, 36
 """Samples that are compared with the training images, and how many of them are shown."""
@@ -36,6 +36,9 @@ COMPLETED, COMPLETIONS = 6, 5
 """Test images that are completed, and how many times each."""
 CONTEXT = (5, 2)
 """Row and column of the pixel of which it is shown what each model sees: low and left, where a blind spot shows."""
+
+
+Maker = Callable[[], Section]
 
 
 def part_sections(runs: Sequence[Run], data: Data, seed: int) -> list[Maker]:
@@ -201,7 +204,7 @@ def context(runs: Sequence[Run]) -> Section:
     """What each model sees when it predicts one pixel."""
     order, (_, _, width) = runs[0].model.order, runs[0].model.domain.shape
     site = CONTEXT[0] * width + CONTEXT[1]
-    before = order.before[site].view(-1, width)
+    before = order.past(site).view(-1, width)
     seen = {run.name: pixels_seen(run.model, site) for run in runs}
     counts = "; ".join(f"{name} {int((each & before).sum())}" for name, each in seen.items())
     later = sum(int((each & ~before).sum()) for each in seen.values())

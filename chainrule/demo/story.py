@@ -9,13 +9,12 @@ from pathlib import Path
 
 import torch
 
-from chainrule.compare.pictures import Picture, Section, tell_sections
-from chainrule.compare.trained import DIFFERENCES, bits, difference_row, nats, settings_of, uniform_row, values
 from chainrule.data import Data
 from chainrule.demo.plans import SPLIT_SEED
 from chainrule.demo.work import Run
 from chainrule.laws import Report
-from chainrule.report import Page
+from chainrule.report import Page, Picture, Section, tell_sections
+from chainrule.trained import DIFFERENCES, PARAMETERS, bits, difference_row, nats, settings_of, uniform_row, values
 from chainrule.training import Settings
 from chainrule.version import __version__
 
@@ -80,6 +79,14 @@ def write_report(story: Story, path: Path) -> None:
 
 
 def introduce(page: Page, story: Story) -> None:
+    """What was done, the idea behind it, the models, and how to read what came out."""
+    tell_data(page, story)
+    tell_idea(page)
+    tell_models(page)
+    tell_units(page)
+
+
+def tell_data(page: Page, story: Story) -> None:
     data = story.chapters[0].data
     train, valid, test = (len(values(split)) for split in (data.train, data.valid, data.test))
     page.paragraph(
@@ -88,6 +95,9 @@ def introduce(page: Page, story: Story) -> None:
         f"validation images choose the epoch that is kept, and {test} test images are scored once, at the end. Every "
         f"number and picture on this page comes from this one run, which took {story.seconds:.0f} seconds."
     )
+
+
+def tell_idea(page: Page) -> None:
     page.heading("The idea")
     page.formula("p(x) = p(x_{1}) · p(x_{2} ∣ x_{1}) · p(x_{3} ∣ x_{1}, x_{2}) · … · p(x_{D} ∣ x_{1}, …, x_{D−1})")
     page.paragraph(
@@ -95,6 +105,9 @@ def introduce(page: Page, story: Story) -> None:
         "pixel given the pixels before it, here from left to right and from top to bottom. The models differ in how "
         "they compute them."
     )
+
+
+def tell_models(page: Page) -> None:
     page.points([
         "Independent: every pixel has a distribution of its own, whatever the others are. All others have to beat it.",
         "MADE: a fully connected network; masks cut all paths from a pixel to its own prediction and to earlier ones. "
@@ -107,6 +120,9 @@ def introduce(page: Page, story: Story) -> None:
         "Diagonal BiLSTM: two that go along the diagonals, from both upper corners; together they see all that is "
         "before a pixel, but for the last pixel of the row above.",
     ])  # fmt: skip
+
+
+def tell_units(page: Page) -> None:
     page.heading("How to read the numbers")
     page.paragraph(
         "NLL is the negative log-likelihood −ln p(x), in nats: the sum over all pixels of −ln "
@@ -119,7 +135,9 @@ def introduce(page: Page, story: Story) -> None:
 
 def tell_results(page: Page, runs: Sequence[Run]) -> None:
     domain, n = runs[0].model.domain, runs[0].test.n
-    caption = f"NLL of {n} test images ± its standard error. “Uniform” gives every value the same probability."
+    caption = (
+        f"NLL of {n} test images ± its standard error. “Uniform” gives every value the same probability. {PARAMETERS}"
+    )
     page.table(COLUMNS, [(*uniform_row(domain), "0", "0"), *map(result_row, runs)], caption)
     page.table(("difference", "nats"), [difference_row(*pair) for pair in pairwise(runs)], DIFFERENCES)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from chainrule.compare.trained import Trained, values
-from chainrule.compare.work import Work, watch
 from chainrule.data import Data
 from chainrule.demo.plans import Part
+from chainrule.stages import Work, watch
 from chainrule.tasks.evaluate import evaluate, log_prob_all
+from chainrule.trained import Trained, values
 from chainrule.training import Settings, fit
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from chainrule.conditionals import Conditionals
 from chainrule.domain import Binary, Domain
-from chainrule.figures.fields import check_sites, place
+from chainrule.figures.fields import check_sites
 from chainrule.figures.neighbours import nearest
 from chainrule.figures.pixels import GAP, completion_grid, enlarged, grid, is_picture, starts, to_bytes
 from chainrule.figures.style import ACCENT, INK, PLAIN, SMALL, TEXT, WIDTH, bare, new_figure, panels_of, plain
@@ -103,7 +103,7 @@ def distributions_figure(
     panels = panels_of(below, COLUMNS, len(chosen))
     for number, (axes, site) in enumerate(zip(panels, chosen, strict=True), 1):
         _bars(axes, conditionals, site, int(x.flatten()[site]), domain)
-        axes.set_title(f"{number}: {place(site, domain)}", fontsize=SMALL, color=INK)
+        axes.set_title(f"{number}: {domain.describe_site(site)}", fontsize=SMALL, color=INK)
     below.supxlabel("value (the true one in orange)", fontsize=TEXT, color=INK)
     below.supylabel("probability", fontsize=TEXT, color=INK)
     return figure

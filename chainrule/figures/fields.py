@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from chainrule.domain import Domain
+from chainrule.domain import Domain, channel_name
 from chainrule.errors import ChainruleError
 from chainrule.figures.style import (
     ACCENT,
@@ -89,8 +89,8 @@ def fields_figure(seen: Tensor, order: Order, domain: Domain, sites: Sequence[in
     states = [field(seen, order, site).view(domain.shape) for site in sites]
     for number, axes in enumerate(panels):
         row, channel = divmod(number, channels)
-        each, site = states[row][channel], place(sites[row], domain)
-        name = f"{site}\n" if channels == 1 else f"{channel_name(channel, domain)}: "
+        each, site = states[row][channel], domain.describe_site(sites[row])
+        name = f"{site}\n" if channels == 1 else f"{channel_name(channel, channels)}: "
         draw_field(axes, name + _count(each), each)
         if channels > 1 and channel == 0:
             axes.set_ylabel(site, fontsize=TEXT, color=INK)
@@ -173,27 +173,6 @@ def draw_field(axes: Axes, name: str, state: Tensor) -> None:
     lines_between(axes, state.shape)
     for row, column in (state == ITSELF).nonzero().tolist():
         axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=ACCENT))
-
-
-def place(site: int, domain: Domain) -> str:
-    """A site in a few words, for the title of a panel.
-
-    Example:
-        >>> from chainrule.domain import Binary
-        >>> place(9, Binary((3, 2, 2))), place(3, Binary((5,)))
-        ('row 0, col 1, B', 'site 3')
-    """
-    if not domain.is_image:
-        return domain.describe_site(site)
-    channels, height, width = domain.shape
-    channel, pixel = divmod(site, height * width)
-    name = f"row {pixel // width}, col {pixel % width}"
-    return name if channels == 1 else f"{name}, {channel_name(channel, domain)}"
-
-
-def channel_name(channel: int, domain: Domain) -> str:
-    """R, G or B, where there are three."""
-    return "RGB"[channel] if domain.shape[0] == 3 else f"channel {channel}"
 
 
 def check_sites(sites: Sequence[int], domain: Domain, most: int | None = None) -> None:

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor, nn
 
+from chainrule.domain import channel_name
 from chainrule.figures.cells import DIRECTIONS, taps_of
 from chainrule.figures.style import (
     ACCENT,
@@ -66,6 +67,7 @@ def kernels_figure(layers: Mapping[str, MaskedConv2d], title: str = "") -> Figur
     """
     taps = {name: F.pad(each.taps, (0, 0, 0, each.reach)) for name, each in layers.items()}  # rows below: not stored
     colours = max(len(each) for each in taps.values())
+    names = _names(colours)
     figure = new_figure((3.6 if colours == 1 else 4.2) + (0.4 if title else 0), title)
     widths = [1 + each.shape[-1] ** 0.5 for each in taps.values()]
     parts = figure.subfigures(1, len(taps), squeeze=False, width_ratios=widths)[0]
@@ -73,9 +75,9 @@ def kernels_figure(layers: Mapping[str, MaskedConv2d], title: str = "") -> Figur
         part.suptitle(f"{name}\nfrom" if colours > 1 else name, fontsize=TEXT, color=INK)
         panels = part.subplots(*each.shape[:2], squeeze=False)
         for to, of in product(range(each.shape[0]), range(each.shape[1])):
-            draw_kernel(panels[to, of], each[to, of], _colour(of, colours) if to == 0 else "")
+            draw_kernel(panels[to, of], each[to, of], names[of] if to == 0 else "")
         for to in range(colours if colours > 1 else 0):
-            panels[to, 0].set_ylabel(f"to {_colour(to, colours)}", fontsize=TEXT, color=INK)
+            panels[to, 0].set_ylabel(f"to {names[to]}", fontsize=TEXT, color=INK)
     key_below(figure, OPEN_OR_CLOSED, framed="the pixel itself")
     return figure
 
@@ -141,22 +143,23 @@ def _around(taps: Sequence[tuple[int, int]]) -> Tensor:
     return grid
 
 
-def _colour(number: int, colours: int) -> str:
-    """What a colour group is called; nothing where there is but one.
+def _names(colours: int) -> list[str]:
+    """What colour groups are called; nothing where there is but one.
 
     Example:
-        >>> _colour(1, 3), _colour(1, 2), _colour(0, 1)
-        ('G', '1', '')
+        >>> _names(2), _names(1)
+        (['0', '1'], [''])
     """
-    return ("", "", "01", "RGB")[colours][number : number + 1] if colours <= 3 else str(number)
+    names = [channel_name(number, colours).removeprefix("channel ") for number in range(colours)]  # panels are narrow
+    return names if colours > 1 else [""]
 
 
 def _name_gates(axes: Axes, mask: Tensor, colours: int) -> None:
     """Names rows by gate and colour, columns by place and colour; lines part the gates and the places."""
     places = ["itself", "left"][: mask.shape[1] // colours]
-    letters = [_colour(number, colours) for number in range(colours)]
-    axes.set_xticks(range(mask.shape[1]), [f"{place}\n{letter}".strip() for place in places for letter in letters])
-    axes.set_yticks(range(len(mask)), [f"{gate} {letter}".strip() for gate in GATES for letter in letters])
+    names = _names(colours)
+    axes.set_xticks(range(mask.shape[1]), [f"{place}\n{name}".strip() for place in places for name in names])
+    axes.set_yticks(range(len(mask)), [f"{gate} {name}".strip() for gate in GATES for name in names])
     axes.tick_params(labelsize=SMALL)
     axes.hlines([gate * colours - 0.5 for gate in range(1, len(GATES))], -0.5, mask.shape[1] - 0.5, color=INK)
     axes.vlines([place * colours - 0.5 for place in range(1, len(places))], -0.5, len(mask) - 0.5, color=INK)

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from torch import Tensor
 
-from chainrule.figures.fields import AFTER, LEAK, SEEN, UNSEEN, channel_name, field, place
+from chainrule.domain import channel_name
+from chainrule.figures.fields import AFTER, LEAK, SEEN, UNSEEN, field, sites_figure
 from chainrule.figures.style import (
     ACCENT,
     CLOSED,
@@ -44,7 +45,7 @@ def leak_figure(report: LeakReport, title: str = "") -> Figure:
 
     For each channel the output with most leaks (where none leaks, the one in the middle), and what it sees of the
     image; the channels of a pixel are side by side. Then all outputs together: what lies at each offset from them, with
-    the number of leaks; and, of colours, who sees whom within a pixel.
+    the number of leaks; and, of colours, who sees whom within a pixel. Of rows: who sees whom.
 
     Example:
         >>> from torch import nn
@@ -53,6 +54,8 @@ def leak_figure(report: LeakReport, title: str = "") -> Figure:
         >>> len(leak_figure(report).axes)
         2
     """
+    if not report.domain.is_image:
+        return sites_figure(report.seen.ever, report.order, title)
     channels, height, width = report.domain.shape
     top = min(max(WIDTH / max(channels, 2) * height / width + 0.3, 1.9), 6.0)
     below = 0.0 if channels == 1 else 3.7
@@ -78,7 +81,7 @@ def draw_output(axes: Axes, report: LeakReport, site: int) -> None:
     channels, height, width = report.domain.shape
     state = field(report.seen.ever, report.order, site).view(channels, height, width).permute(1, 2, 0).flatten(1)
     leaks = int(report.wrong[site].sum())
-    bare(axes, f"{place(site, report.domain)}\n{leaks} leak{'s' * (leaks != 1)}")
+    bare(axes, f"{report.domain.describe_site(site)}\n{leaks} leak{'s' * (leaks != 1)}")
     axes.title.set_fontsize(SMALL)
     axes.imshow(state.numpy(), cmap=COLOURS, vmin=0, vmax=4, aspect=channels)
     lines_between(axes, state.shape)
@@ -98,7 +101,7 @@ def draw_offsets(axes: Axes, report: LeakReport) -> None:
     for state, where in ((AFTER, before == 0), (LEAK, wrong > 0)):
         colours[where] = torch.tensor(COLOURS(state), dtype=colours.dtype)
     plain(axes, x="columns to the right", y="rows down").imshow(colours.numpy())
-    leaks = len(report.leaks)
+    leaks = int(report.wrong.sum())
     axes.set_title(f"all outputs together\n{leaks} leak{'s' * (leaks != 1)}", fontsize=SMALL, color=INK)
     axes.set_xticks(range(2 * columns + 1), signed(columns))
     axes.set_yticks(range(2 * rows + 1), signed(rows))
@@ -109,11 +112,12 @@ def draw_offsets(axes: Axes, report: LeakReport) -> None:
 def draw_channels(axes: Axes, report: LeakReport) -> None:
     """Who sees whom within a pixel, all pixels together: a row is an output's channel, a column an input's."""
     wrong, before, seen = (
-        report.at_the_pixel(pairs) for pairs in (report.wrong, report.order.before, report.seen.ever & report.order.before)
+        report.at_the_pixel(pairs)
+        for pairs in (report.wrong, report.order.before, report.seen.ever & report.order.before)
     )
     states = torch.where(before > 0, torch.where(seen > 0, SEEN, UNSEEN), AFTER)
     states[wrong > 0] = LEAK
-    names = [channel_name(channel, report.domain) for channel in range(len(states))]
+    names = [channel_name(channel, len(states)) for channel in range(len(states))]
     plain(axes, x="channel seen", y="output's channel").imshow(states.numpy(), cmap=COLOURS, vmin=0, vmax=4)
     axes.set_title(f"within a pixel\n{int(wrong.sum())} of them", fontsize=SMALL, color=INK)
     axes.set_xticks(range(len(names)), names)

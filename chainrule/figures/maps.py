@@ -13,8 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from chainrule.conditionals import Conditionals
-from chainrule.domain import Binary
-from chainrule.figures.fields import channel_name
+from chainrule.domain import Binary, channel_name
 from chainrule.figures.pixels import to_bytes
 from chainrule.figures.style import ACCENT, INK, PLAIN, SMALL, WIDTH, bare, new_figure, plain
 from chainrule.models.base import AutoregressiveModel, evaluating
@@ -42,7 +41,7 @@ def expected_figure(model: AutoregressiveModel, x: Tensor, title: str = "") -> F
     bare(panels[0, 1], name).imshow(_as_colours(means(conditionals)), cmap="gray", vmin=0, vmax=1)
     _bits(figure, panels[0, 2:], {f"bits (sum {bits.sum():.1f})": bits.sum(0)})
     if rows == 2:
-        _bits(figure, panels[1], {f"bits of {channel_name(c, model.domain)}": each for c, each in enumerate(bits)})
+        _bits(figure, panels[1], {f"bits of {channel_name(c, len(bits))}": each for c, each in enumerate(bits)})
     return figure
 
 

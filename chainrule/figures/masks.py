@@ -15,6 +15,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
+from chainrule.domain import channel_name
 from chainrule.errors import ChainruleError
 from chainrule.figures.style import (
     ACCENT,
@@ -264,5 +265,5 @@ def _kernel(axes: Axes, taps: Tensor, name: str) -> None:
 
 def _colours(axes: Axes, sees: Tensor, name: str) -> None:
     """Which colour [out] sees which [in] at one pixel."""
-    names: list[str | int] = list("RGB") if len(sees) == 3 else list(range(len(sees)))
+    names: list[str | int] = [channel_name(colour, len(sees)) for colour in range(len(sees))]
     _matrix(axes, sees.long(), name, ("colour seen", names), ("seen by", names))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chainrule.compare.pictures import tell_sections
 from chainrule.inspection.facts import Facts, grouped
 from chainrule.inspection.pictures import Tour
-from chainrule.report import Page
+from chainrule.report import Page, tell_sections
+from chainrule.words import percent
 
 
 def write_page(facts: Facts, tour: Tour, path: Path) -> None:
@@ -32,7 +32,7 @@ WEIGHT_COLUMNS = ("weights", "shape", "parameters", "open")
 
 def summary_rows(facts: Facts) -> list[tuple[str, str]]:
     """What there is to say of the model as a whole: the thing, and its value in words."""
-    seen = "" if facts.past_seen is None else f"{facts.past_seen:.1%} "
+    seen = "" if facts.past_seen is None else f"{percent(facts.past_seen)} "
     return [
         ("model", facts.model),
         ("domain", facts.domain),
@@ -51,7 +51,7 @@ def weight_rows(facts: Facts) -> list[tuple[str, str, str, str]]:
             each.name,
             "×".join(map(str, each.shape)) or "1",
             str(each.parameters) if count == 1 else f"{count} × {each.parameters}",
-            "–" if each.open is None else f"{each.open:.1%}",
+            "–" if each.open is None else percent(each.open),
         )
         for each, count in grouped(facts.weights)
     ]

@@ -9,7 +9,6 @@ from typing import Any
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from chainrule.compare.pictures import Picture, Section
 from chainrule.errors import ChainruleError
 from chainrule.figures import (
     cell_figure,
@@ -28,12 +27,12 @@ from chainrule.figures import (
     to_png,
 )
 from chainrule.figures.data import MOST
-from chainrule.figures.fields import place
 from chainrule.figures.kernels import masked_convolutions
 from chainrule.figures.masks import LARGEST, made_masks
 from chainrule.inspection.facts import Fields
 from chainrule.layers.lstm import DiagonalBiLSTM, RowLSTM
 from chainrule.models import MADE, AutoregressiveModel, Independent, PixelCNN, PixelRNN
+from chainrule.report import Picture, Section
 
 KNOWN = (Independent, MADE, PixelCNN, PixelRNN)
 """Models of which it is known how what they see grows with their depth, or that it does not."""
@@ -101,34 +100,49 @@ def masks(model: AutoregressiveModel) -> Section:
         "A mask multiplies a layer's weights by zero where an output may not see an input. Blue is open, gray is "
         "closed."
     )
-    pictures = []
-    if isinstance(model, MADE):
-        widest = max(max(mask.shape) for mask in made_masks(model).masks)
-        draw, words = (made_masks_figure, "numbers in the hidden units are their degrees; ") if widest <= LARGEST else (
-            made_matrices_figure, "hidden units are sorted by their degree; ")  # fmt: skip
-        caption = (
-            f"The masks of MADE: {words}hidden unit k may see the inputs d ≤ m(k), output d the units with m(k) < d. "
-            "Their product has no path from an input to its own output or to an earlier one."
-        )
-        pictures.append(_picture("masks", draw(model), caption, "The masks of the model's layers"))
+    pictures = [made_picture(model), kernels_picture(model), gates_picture(model)]
+    return Section("Masks", text, [picture for picture in pictures if picture is not None])
+
+
+def made_picture(model: AutoregressiveModel) -> Picture | None:
+    """The masks of a MADE; as a network too, where it is small."""
+    if not isinstance(model, MADE):
+        return None
+    widest = max(max(mask.shape) for mask in made_masks(model).masks)
+    draw, words = (made_masks_figure, "numbers in the hidden units are their degrees; ") if widest <= LARGEST else (
+        made_matrices_figure, "hidden units are sorted by their degree; ")  # fmt: skip
+    caption = (
+        f"The masks of MADE: {words}hidden unit k may see the inputs d ≤ m(k), output d the units with m(k) < d. "
+        "Their product has no path from an input to its own output or to an earlier one."
+    )
+    return _picture("masks", draw(model), caption, "The masks of the model's layers")
+
+
+def kernels_picture(model: AutoregressiveModel) -> Picture | None:
+    """The kernels of masked convolutions, one of each kind."""
     kernels = masked_convolutions(model)
-    if kernels:
-        caption = (
-            "The kernels of the masked convolutions, from colour to colour. All pixels before the framed one are "
-            "open. At the pixel itself mask A, of the first layer, opens only the colours that come before; mask B, of "
-            "the layers after it, the colour itself too."
-        )
-        pictures.append(_picture("kernels", kernels_figure(kernels), caption, "Kernels with mask A and mask B"))
+    if not kernels:
+        return None
+    caption = (
+        "The kernels of the masked convolutions, from colour to colour. All pixels before the framed one are "
+        "open. At the pixel itself mask A, of the first layer, opens only the colours that come before; mask B, of "
+        "the layers after it, the colour itself too."
+    )
+    return _picture("kernels", kernels_figure(kernels), caption, "Kernels with mask A and mask B")
+
+
+def gates_picture(model: AutoregressiveModel) -> Picture | None:
+    """What a recurrent cell reads, gate by gate."""
     cell = cell_of(model)
-    if cell is not None:
-        caption = (
-            "What the LSTM reads. Left, of its input: each of the four gates is grouped by colour, and mask B opens "
-            "to each group what its colour may see. Right, the states of other pixels: all of those come before, and "
-            "no mask is needed."
-        )
-        figure = cell_figure(cell, model.domain.shape[0])
-        pictures.append(_picture("gates", figure, caption, "The input-to-state mask by gates, the state-to-state taps"))
-    return Section("Masks", text, pictures)
+    if cell is None:
+        return None
+    caption = (
+        "What the LSTM reads. Left, of its input: each of the four gates is grouped by colour, and mask B opens "
+        "to each group what its colour may see. Right, the states of other pixels: all of those come before, and "
+        "no mask is needed."
+    )
+    figure = cell_figure(cell, model.domain.shape[0])
+    return _picture("gates", figure, caption, "The input-to-state mask by gates, the state-to-state taps")
 
 
 def cells(model: AutoregressiveModel) -> Section:
@@ -213,7 +227,7 @@ def growth(model: AutoregressiveModel, site: int) -> list[Picture]:
     known = {words: each for words, each in seen.items() if each is not None}
     figure = growth_figure(known, model.order, model.domain, site)
     caption = (
-        f"How what is seen by {place(site, model.domain)} grows with the number of {name}. A pixel counts as "
+        f"How what is seen by {model.domain.describe_site(site)} grows with the number of {name}. A pixel counts as "
         "seen where one of its channels is."
     )
     return [_picture("growth", figure, caption, "Receptive fields of models with more and more layers")]

@@ -13,23 +13,37 @@ from torch import Tensor
 
 from chainrule.domain import Levels
 from chainrule.errors import ChainruleError
-from chainrule.laws.seen import BATCH, NUMBERS
+from chainrule.laws.seen import BATCH, NUMBERS, WORDS, name_of
 from chainrule.seeding import generator
 
-LAYOUTS = ("n,kc,h,w", "n,ck,h,w", "n,c,k,h,w", "n,k,c,h,w", "n,c,h,w,k", "n,c,h,w")
-"""How outputs can be laid out, axis by axis. `kc` is one axis of K·C numbers with k the slower of the two: number
-k·C + c is value k of channel c. In `ck` c is the slower: that is number c·K + k."""
+LAYOUTS = ("n,kc,h,w", "n,ck,h,w", "n,c,k,h,w", "n,k,c,h,w", "n,c,h,w,k", "n,c,h,w", "n,k,h,w")
+"""How outputs for images can be laid out, axis by axis. `kc` is one axis of K·C numbers with k the slower of the two:
+number k·C + c is number k of channel c. In `ck` c is the slower: that is number c·K + k. Where there is no c, the
+numbers of a pixel are those of all of its channels."""
+
+FLAT_LAYOUTS = ("n,kd", "n,dk", "n,d,k", "n,k,d", "n,d")
+"""The same for rows of D numbers."""
 
 SCALES = ("unit", "signed", "levels", "integers")
 """What images can be given as: floating-point numbers in [0, 1], in [-1, 1], or 0 … levels-1; or int64 0 … levels-1."""
 
 
+class AnyLevels(Levels):
+    """Of any number of levels: what a callable takes need not be stored in bytes. Floats hold so many exactly."""
+
+    most = 2**24
+
+
 @dataclass(frozen=True)
 class Call:
-    """A callable as a function from levels [n, C, H, W] to new tensors of each site's outputs [n, D, K]."""
+    """A callable as a function from levels [n, C, H, W] or [n, D] to new tensors of each site's outputs [n, D, K].
+
+    `parameters` is that K: how many numbers each site has. They are logits of its levels, unless others are asked for.
+    """
 
     fn: Callable[[Tensor], Any]
     domain: Levels
+    parameters: int
     layout: str
     scale: str
     dtype: torch.dtype
@@ -56,53 +70,75 @@ class Call:
         try:
             outputs = self.fn(self.scaled(x))
         except Exception as error:  # a user's model may raise anything
-            what = shorten(f"{type(error).__name__}: {error}", 240)
-            images = f"[n, {', '.join(map(str, self.domain.shape))}]"
-            remedy = f"it must take images {images}, of scale {self.scale!r} here"
+            what = shorten(f"{type(error).__name__}: {error}", WORDS)
+            shape, dtype = ", ".join(map(str, self.domain.shape)), torch.int64 if self.integers else self.dtype
+            images = f"{'images' if self.domain.is_image else 'rows'} [n, {shape}] of scale {self.scale!r}"
+            remedy = f"it must take {images}, here {name_of(dtype)} on {self.device}"
             raise ChainruleError(f"{self.name} raised {what}; {remedy}") from error
         if not isinstance(outputs, Tensor) or not outputs.is_floating_point():
             what = f"{outputs.dtype} numbers" if isinstance(outputs, Tensor) else f"a {type(outputs).__name__}"
-            raise ChainruleError(f"{self.name} gives {what}; give a callable that returns a tensor of logits alone")
+            remedy = "wrap it in an nn.Module whose forward returns the tensor of logits alone"
+            raise ChainruleError(f"{self.name} gives {what}; {remedy}")
         return outputs
 
     def scaled(self, x: Tensor) -> Tensor:
         """Levels as the callable takes them."""
         top, x = self.domain.levels - 1, x.to(self.device)
-        if self.scale == "integers":
+        if self.integers:
             return x.long().clone()
         x = x.to(self.dtype)
         return {"unit": x / top, "signed": x * (2.0 / top) - 1.0, "levels": x * 1.0}[self.scale]
 
+    @property
+    def integers(self) -> bool:
+        return self.scale == "integers"
+
     def images(self, seed: int) -> Tensor:
-        """Uniform levels int64 [n, C, H, W], at least two of them, so that neighbours can be told apart."""
-        n = max(2, min(BATCH, NUMBERS // (self.domain.sites * self.domain.levels)))
+        """Uniform levels int64 [n, *shape], at least two of them, so that neighbours can be told apart."""
+        n = max(2, min(BATCH, NUMBERS // (self.domain.sites * self.parameters)))
         return torch.randint(self.domain.levels, (n, *self.domain.shape), generator=generator(seed, 1))
 
     @property
     def sizes(self) -> dict[str, int]:
         """The size of each axis that a layout names, but n."""
-        channels, height, width = self.domain.shape
-        return {"c": channels, "h": height, "w": width, "k": self.domain.levels}
+        names = "chw" if self.domain.is_image else "d"
+        return {**dict(zip(names, self.domain.shape, strict=True)), "k": self.parameters}
 
     def shape_of(self, n: int, layout: str) -> tuple[int, ...]:
         """The shape of outputs for n images."""
         sizes = {**self.sizes, "n": n}
         return tuple(math.prod(sizes[letter] for letter in axis) for axis in layout.split(","))
 
+    def fitting(self, shape: tuple[int, ...]) -> list[str]:
+        """The layouts that outputs of that shape can have."""
+        return [each for each in layouts_of(self.domain) if shape and self.shape_of(shape[0], each) == shape]
+
     def by_site(self, outputs: Tensor) -> Tensor:
         """Outputs, laid out so, as [n, D, K]."""
+        names = "chw" if self.domain.is_image else "d"
         axes = self.layout.split(",")
         for place, axis in enumerate(axes):
             if len(axis) == 2:
                 sizes = [self.sizes[letter] for letter in axis]
                 outputs = outputs.reshape(*outputs.shape[:place], *sizes, *outputs.shape[place + 1 :])
         letters = "".join(axes)
-        if "k" not in letters:
-            outputs, letters = outputs.unsqueeze(-1), f"{letters}k"
-        return outputs.permute(*map(letters.index, "nchwk")).flatten(1, 3)
+        for missing in {"c", "k"} & {*names, "k"} - {*letters}:
+            size = self.sizes["c"] if missing == "c" else 1
+            outputs, letters = outputs.unsqueeze(-1).expand(*outputs.shape, size), f"{letters}{missing}"
+        return outputs.permute(*map(letters.index, f"n{names}k")).flatten(1, -2)
+
+    @property
+    def by_pixel(self) -> bool:
+        """Are the numbers of a pixel those of all of its channels?"""
+        return self.layout == "n,k,h,w" and self.domain.shape[0] > 1
 
     def _misfit(self, got: tuple[int, ...], wanted: tuple[int, ...]) -> str:
-        fitting = [repr(each) for each in LAYOUTS if self.shape_of(got[0] if got else 0, each) == got]
-        others = f"layouts that fit: {', '.join(fitting)}" if fitting else "no layout fits: are shape and levels right?"
-        images = f"images {list(self.domain.shape)} of {self.domain.levels} levels"
+        fitting = ", ".join(map(repr, self.fitting(got)))
+        others = f"layouts that fit: {fitting}" if fitting else "no layout fits: are shape and levels right?"
+        images = f"shape {list(self.domain.shape)} with {self.parameters} numbers a site"
         return f"{self.name} gives {list(got)}, and layout {self.layout!r} of {images} is {list(wanted)}; {others}"
+
+
+def layouts_of(domain: Levels) -> tuple[str, ...]:
+    """The layouts that there are for data of that shape."""
+    return LAYOUTS if domain.is_image else FLAT_LAYOUTS

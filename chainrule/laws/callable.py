@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -12,10 +10,11 @@ from torch import Tensor, nn
 
 from chainrule.domain import Levels
 from chainrule.errors import ChainruleError
-from chainrule.laws.call import LAYOUTS, SCALES, Call
+from chainrule.laws.borrowed import borrowed, modules_behind, tensors_of
+from chainrule.laws.call import SCALES, AnyLevels, Call, layouts_of
 from chainrule.laws.leak_report import LeakReport
-from chainrule.laws.seen import Dependence, changes, difference, seen_by_gradient
-from chainrule.laws.subject import dtype_of, moved
+from chainrule.laws.moving import Movable, movable
+from chainrule.laws.seen import Dependence, Looked, changes, difference, seen_by_gradient, together
 from chainrule.order import Order, as_order
 from chainrule.walk import Tick
 
@@ -34,8 +33,6 @@ LOOKS = 8
 AS_IT_IS = 2
 """How many of them are for a module's weights as they are; the others are each for weights moved anew."""
 
-Images = tuple[int, int, int]
-
 
 def check_leak(
     fn: Callable[[Tensor], Tensor],
@@ -44,31 +41,33 @@ def check_leak(
     order: str | Order | Sequence[int] = "raster",
     *,
     layout: str,
+    parameters: int | None = None,
     scale: str = "unit",
     seed: int = 0,
     tick: Tick | None = None,
 ) -> LeakReport:
     """Finds out which outputs of any callable see which inputs: law 1, for models that are not of this library.
 
-    Every site is asked about by changes of its value and by gradients, at random images. An `nn.Module` is looked at in
-    evaluation mode, and again with its weights moved by noise, since a layer that starts at zero hides what is behind
-    it. That is done to copies. A module that cannot be copied is looked at as it is, and gets its mode, weights and
-    buffers back; any other callable is looked at as it is too.
+    Every site is asked about by changes of its value and by gradients, at random images. The modules behind the
+    callable (see `modules_behind`) are looked at in evaluation mode, and again with their weights moved by noise, since
+    a layer that starts at zero hides what is behind it. They get their mode, weights, buffers and attributes back.
 
     Args:
-        fn: from images [n, C, H, W] to numbers for the conditional of each site, such as logits.
-        shape: (C, H, W) of an image. The smallest that shows what the model does: time grows with its square.
-        levels: K, the number of values a channel can take; the outputs have K numbers for each (`n,c,h,w`: one).
+        fn: from images [n, C, H, W] or rows [n, D] to numbers for the conditional of each site, such as logits: an
+            nn.Module, a method of one, or a function.
+        shape: (C, H, W) of an image, or (D,). The smallest that shows what the model does: time grows with its square.
+        levels: K, the number of values a site can take.
         order: the order in which the sites come, by its name in `ORDERS` or as `Order` takes it.
-        layout: how the outputs are laid out, one of `LAYOUTS`.
+        layout: how the outputs are laid out, one of `LAYOUTS`, or of `FLAT_LAYOUTS` for rows.
+        parameters: how many numbers a site has (in the layout `n,k,h,w`: a pixel): K unless given.
         scale: what images `fn` takes, one of `SCALES`.
         seed: draws the images, and the noise that moves the weights.
         tick: told after each of the `LOOKS` looks, for a progress bar.
 
     Raises:
         ChainruleError: an option that is none; outputs of another shape; a callable that raises, that gives NaN or
-            other outputs each time, or whose outputs for an image depend on the others in the batch: of these, nothing
-            can be said.
+            other outputs each time, whose outputs for an image depend on the others in the batch, or that sees nothing
+            and may do so because of weights that could not be moved: of these, nothing can be said.
 
     Example:
         >>> conv = nn.Conv2d(1, 2, 3, padding=1)  # no mask at all
@@ -76,35 +75,66 @@ def check_leak(
         >>> report.passed, len(report.offsets)
         (False, 5)
     """
-    domain = Levels(image_shape(shape), levels)
-    for option, word, words in (("layout", layout, LAYOUTS), ("scale", scale, SCALES)):
+    domain = AnyLevels(checked_shape(shape), levels)
+    for option, word, words in (("layout", layout, layouts_of(domain)), ("scale", scale, SCALES)):
         if word not in words:
             raise ChainruleError(f"{option} must be one of {', '.join(map(repr, words))}, not {word!r}")
     visited = named_order(order, domain) if isinstance(order, str) else as_order(order, domain)
-    owner = fn if isinstance(fn, nn.Module) else nn.Module()
-    device = next(owner.parameters(), torch.empty(0)).device
-    call = Call(fn, domain, layout, scale, dtype_of(owner), device)
-    with torch.random.fork_rng(devices=[]), subject(call) as (there, movable):
-        fitting = fitting_layouts(there, seed)
-        found = look_at(there, movable, seed, tick)
-        report = report_on(there, found, visited)
+    modules = modules_behind(fn)
+    like = computed_in(modules)
+    call = Call(fn, domain, checked_parameters(parameters, layout, levels), layout, scale, like.dtype, like.device)
+    with torch.random.fork_rng(devices=[]), borrowed(modules):
+        fitting = fitting_layouts(call, seed)
+        moves = movable(call, modules, seed)
+        found = look_at(call, moves, seed, tick)
+        check_something_seen(call, found, moves)
+        report = report_on(call, found, visited)
         if report.passed:
             return report
-        others = [replace(there, layout=each) for each in fitting if each != layout]
-        clean = [each.layout for each in others if report_on(each, look_at(each, movable, seed), visited).passed]
+        others = [replace(call, layout=each) for each in fitting if each != layout]
+        clean = [each.layout for each in others if report_on(each, look_at(each, moves, seed), visited).passed]
     return replace(report, clean_layouts=tuple(clean))
 
 
-def image_shape(shape: Sequence[int]) -> Images:
-    """`shape` itself, when it is one of images.
+def checked_shape(shape: Sequence[int]) -> tuple[int, ...]:
+    """`shape` itself, when it is one of images or of rows.
 
     Raises:
         ChainruleError: it is not.
     """
     sizes = tuple(shape)
-    if len(sizes) != 3 or not all(isinstance(size, int) and size > 0 for size in sizes):
-        raise ChainruleError(f"shape must be an image's (channels, height, width), such as (3, 8, 8), not {shape}")
+    if len(sizes) not in (1, 3) or not all(isinstance(size, int) and size > 0 for size in sizes):
+        raise ChainruleError(
+            f"shape must be an image's (channels, height, width), such as (3, 8, 8), or (D,) for rows, not {shape}"
+        )
     return sizes
+
+
+def checked_parameters(parameters: int | None, layout: str, levels: int) -> int:
+    """How many numbers a site has.
+
+    Raises:
+        ChainruleError: none, or a layout that has one in any case.
+    """
+    if parameters is None:
+        return levels
+    if "k" not in layout:
+        raise ChainruleError(f"layout {layout!r} has one number a site; leave parameters out, or give a layout with k")
+    if parameters < 1:
+        raise ChainruleError(f"parameters must be at least 1, not {parameters}")
+    return parameters
+
+
+def computed_in(modules: nn.Module) -> Tensor:
+    """A tensor of the type and on the device that modules compute in: their first weight or buffer of that kind.
+
+    Raises:
+        ChainruleError: weights that have no size yet.
+    """
+    tensors = [tensor for *_, tensor in tensors_of(modules)]
+    if any(map(nn.parameter.is_lazy, tensors)):
+        raise ChainruleError("a lazy module has weights without a size; call the model on a batch of images first")
+    return next((each for each in tensors if each.is_floating_point()), torch.empty(0))
 
 
 def named_order(name: str, domain: Levels) -> Order:
@@ -119,89 +149,73 @@ def named_order(name: str, domain: Levels) -> Order:
     """
     if name not in ORDERS:
         raise ChainruleError(f"order must be one of {', '.join(map(repr, ORDERS))} or name every site, not {name!r}")
-    return Order(tuple(ORDERS[name](torch.arange(domain.sites).view(domain.shape)).flatten().tolist()))
-
-
-@contextmanager
-def subject(call: Call) -> Iterator[tuple[Call, nn.Module | None]]:
-    """What is to be looked at in place of a callable, and the module whose weights can be moved, if there is one."""
-    if not isinstance(call.fn, nn.Module):
-        yield call, None
-        return
-    with borrowed(call.fn):
-        try:
-            own = copy.deepcopy(call.fn)
-        except Exception:  # whatever the user's parts raise when they are copied
-            own = None
-        movable = own is not None and any(each.requires_grad for each in own.parameters())
-        yield replace(call, fn=own or call.fn), own if movable else None
-
-
-@contextmanager
-def borrowed(module: nn.Module) -> Iterator[None]:
-    """The module in evaluation mode; afterwards its modes, weights and buffers are what they were.
-
-    A copy can still reach into its original, through a function that it holds.
-    """
-    modes = [(each, each.training) for each in module.modules()]
-    kept = [(each, name, tensor, tensor.detach().clone()) for each, name, tensor in tensors_of(module)]
-    module.eval()
-    try:
-        yield
-    finally:
-        for each, mode in modes:
-            each.training = mode
-        for each, name, tensor, values in kept:
-            tensor.data.copy_(values)
-            setattr(each, name, tensor)
-
-
-def tensors_of(module: nn.Module) -> Iterator[tuple[nn.Module, str, Tensor]]:
-    """All parameters and buffers that have values, each with its owner and its name there."""
-    for each in module.modules():
-        for name, tensor in (*each.named_parameters(recurse=False), *each.named_buffers(recurse=False)):
-            if not nn.parameter.is_lazy(tensor):
-                yield each, name, tensor
+    shape = domain.shape if domain.is_image else (1, 1, -1)
+    return Order(tuple(ORDERS[name](torch.arange(domain.sites).view(shape)).flatten().tolist()))
 
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """What all looks found together: who sees whom, by how much each input changed each output, and what was tried."""
+    """What all looks found together.
+
+    Attributes:
+        seen: who sees whom.
+        changes: by how much each input changed each output.
+        ran: what was tried, in words.
+        opened: whether there were looks at moved weights, and these gave other outputs.
+    """
 
     seen: Dependence
     changes: Tensor
     ran: str
+    opened: bool
 
 
-def look_at(call: Call, movable: nn.Module | None, seed: int, tick: Tick | None = None) -> Found:
+def look_at(call: Call, moves: Movable, seed: int, tick: Tick | None = None) -> Found:
     """Looks at it as it is, and with its weights moved where they can be."""
-    still = AS_IT_IS if movable else LOOKS
-    looks: list[tuple[Tensor, Tensor | None]] = []
+    still = AS_IT_IS if moves.weights else LOOKS
+    looks: list[Looked] = []
+    opened = False
     for draw in range(seed, seed + LOOKS):
         x = call.images(draw)
         if draw < seed + still:
             check_numbers(call, x)
             looks.append(look(call, x, draw))
-        elif movable:
-            each = replace(call, fn=moved(movable, draw, foreign=True))
-            if works(each, x):
-                looks.append(look(each, x, draw))
+        else:
+            before = outputs_of(call, x)
+            with moves.moved(draw):
+                if works(call, x):
+                    opened |= bool(difference(outputs_of(call, x), before).any())
+                    looks.append(look(call, x, draw))
         if tick:
             tick(1)
-    seen = [(change > 0) if gradient is None else (change > 0) | gradient for change, gradient in looks]
-    by_gradient = any(gradient is not None for _, gradient in looks)
-    both = Dependence(torch.stack(seen[:still]).any(0), torch.stack(seen).any(0), by_gradient)
-    return Found(both, torch.stack([change for change, _ in looks]).amax(0), in_words(call, both, still, len(looks)))
+    seen = together(looks, still)
+    largest = torch.stack([change for change, _ in looks]).amax(0)
+    return Found(seen, largest, in_words(call, seen, still, len(looks)), opened)
 
 
-def look(call: Call, x: Tensor, seed: int) -> tuple[Tensor, Tensor | None]:
+@torch.no_grad()
+def outputs_of(call: Call, x: Tensor) -> Tensor:
+    return call(x)
+
+
+def check_something_seen(call: Call, found: Found, moves: Movable) -> None:
+    """Raises ChainruleError where no output sees anything, and it may be that a weight at zero hides it all."""
+    if bool(found.seen.ever.any()) or call.domain.sites == 1 or (found.opened and not moves.frozen):
+        return
+    if moves.frozen:
+        why = "some of its weights are frozen, and may hide what is behind them; call requires_grad_(True) first"
+    else:
+        why = "no weights were found that could be moved to see more; give the nn.Module itself, or one that wraps it"
+    raise ChainruleError(f"{call.name} sees nothing of its input, so nothing can be said of leaks: {why}")
+
+
+def look(call: Call, x: Tensor, seed: int) -> Looked:
     """By how much each site changes each output, and who sees whom by gradient, at levels x."""
     check_repeats(call, x)
     change = changes(call, x, call.domain.levels, seed)
-    try:
-        return change, seen_by_gradient(call, x.to(call.dtype), seed)
-    except (ChainruleError, RuntimeError):  # it has parts that are not differentiated
-        return change, None
+    if call.integers:
+        return change, "whole numbers have no gradient"
+    return change, seen_by_gradient(call, x.to(call.dtype), seed)
 
 
 @torch.no_grad()
@@ -228,7 +242,7 @@ def check_repeats(call: Call, x: Tensor) -> None:
         ChainruleError: they are not: an output would seem to see every site.
     """
     before, others = call(x), (x + 1) % call.domain.levels
-    evens = (torch.arange(len(x)) % 2 == 0).view(-1, 1, 1, 1)
+    evens = (torch.arange(len(x)) % 2 == 0).view(-1, *[1] * (x.ndim - 1))
     mixed = [call(torch.where(rows, x, others)) for rows in (evens, ~evens)]
     apart = float(difference(call(x), before).max())
     if apart:
@@ -246,14 +260,13 @@ def check_repeats(call: Call, x: Tensor) -> None:
 
 def in_words(call: Call, seen: Dependence, still: int, looks: int) -> str:
     """What was tried."""
-    how = "by gradient and by change" if seen.by_gradient else "by change alone (no gradient reaches the input)"
-    if not isinstance(call.fn, nn.Module):
-        weights = "as it is: of a function the weights are not known, and are not moved"
-    elif still == LOOKS:
-        weights = "as it is: it cannot be copied, or has no weights that are trained"
+    if still == LOOKS:
+        weights = "as it is: no weights that are trained were found behind it, and none were moved"
     else:
         weights = f"{still} with the weights as they are and {looks - still} with weights moved"
-    return f"{call.domain.sites} outputs against as many inputs, {how}, at {looks} draws of images, {weights}"
+    pixels = "; a pixel's numbers are all of its channels', and may see none of them" if call.by_pixel else ""
+    sites = call.domain.sites
+    return f"{sites} outputs against as many inputs, {seen.how}, at {looks} draws of images, {weights}{pixels}"
 
 
 def report_on(call: Call, found: Found, order: Order) -> LeakReport:
@@ -261,8 +274,8 @@ def report_on(call: Call, found: Found, order: Order) -> LeakReport:
     wrong = found.seen.ever & ~order.before
     clean: list[str] = []
     if bool(wrong.any()):
-        others = {name: named_order(name, call.domain) for name in ORDERS}
-        clean = [name for name, other in others.items() if not bool((found.seen.ever & ~other.before).any())]
+        others = {named_order(name, call.domain): name for name in reversed(ORDERS)}  # one name of each
+        clean = [name for other, name in others.items() if not bool((found.seen.ever & ~other.before).any())]
     largest = float(torch.where(wrong, found.changes, 0.0).max())
     return LeakReport(
         call.name, call.domain, call.layout, order, found.seen, largest, found.ran, clean_orders=tuple(clean)
@@ -279,5 +292,5 @@ def fitting_layouts(call: Call, seed: int) -> list[str]:
     with torch.no_grad():
         call(x)
         shape = tuple(call.raw(x).shape)
-    same = {"n,kc,h,w", "n,ck,h,w"} - {call.layout} if call.domain.shape[0] == 1 else set()
-    return [each for each in LAYOUTS if call.shape_of(len(x), each) == shape and each not in same]
+    alike = {"n,kc,h,w", "n,ck,h,w", "n,k,h,w"} - {call.layout} if call.domain.shape[0] == 1 else set()
+    return [each for each in call.fitting(shape) if each not in alike]

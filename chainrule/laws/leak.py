@@ -31,5 +31,4 @@ def no_leak(model: AutoregressiveModel, seed: int = 0, look: Look | None = None)
     if bool(wrong.any()):
         now = bool((seen.now & wrong).any())
         raise Broken(pairs_in_words(model.domain, pairs_of(wrong)) + (AS_IT_IS if now else MOVED), pairs_of(wrong))
-    how = "by gradient and by change" if seen.by_gradient else "by change alone (no gradient reaches the input)"
-    return f"{model.domain.sites} conditionals against as many inputs, {how}, at these and at moved weights"
+    return f"{model.domain.sites} conditionals against as many inputs, {seen.how}, at these and at moved weights"

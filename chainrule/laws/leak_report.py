@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -10,10 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from chainrule.domain import Levels
+from chainrule.domain import Levels, channel_name
 from chainrule.laws.report import Pairs, pairs_of
 from chainrule.laws.seen import Dependence
 from chainrule.order import Order
+from chainrule.words import percent
 
 Offset = tuple[int, int]
 """(rows down, columns right), from the pixel of the output to that of an input."""
@@ -62,6 +63,12 @@ class LeakReport:
         return self.seen.ever & ~self.order.before
 
     @property
+    def image(self) -> tuple[int, int, int]:
+        """(C, H, W); rows of D numbers count as images (1, 1, D)."""
+        channels, height, width = self.domain.shape if self.domain.is_image else (1, 1, self.domain.sites)
+        return channels, height, width
+
+    @property
     def leaks(self) -> Pairs:
         """Every (site of the output, site of the input) that leaks, as sites are numbered in the flattened image."""
         return pairs_of(self.wrong)
@@ -98,39 +105,31 @@ class LeakReport:
 
     def by_offset(self, pairs: Tensor) -> Tensor:
         """How many of the pairs (bool [D, D]) lie at each offset: int64 [2H-1, 2W-1], (0, 0) at [H-1, W-1]."""
-        _, height, width = self.domain.shape
-        outputs, inputs = pairs.nonzero().T
-        rows, columns = (self._rows[inputs] - self._rows[outputs], self._columns[inputs] - self._columns[outputs])
-        place = (rows + height - 1) * (2 * width - 1) + columns + width - 1
-        return torch.bincount(place, minlength=(2 * height - 1) * (2 * width - 1)).view(2 * height - 1, -1)
+        channels, height, width = self.image
+        counts = pairs.view(channels, height * width, channels, -1).sum((0, 2))
+        rows, columns = self._rows[: height * width], self._columns[: height * width]
+        down, right = rows[None] - rows[:, None], columns[None] - columns[:, None]
+        place = (down + height - 1) * (2 * width - 1) + right + width - 1
+        totals = torch.zeros((2 * height - 1) * (2 * width - 1), dtype=counts.dtype)
+        return totals.index_add_(0, place.flatten(), counts.flatten()).view(2 * height - 1, -1)
 
     def at_the_pixel(self, pairs: Tensor) -> Tensor:
         """How many of the pairs (bool [D, D]) lie within one pixel, by channel of output and input: int64 [C, C]."""
-        channels = self.domain.shape[0]
+        channels = self.image[0]
         return pairs.view(channels, -1, channels, pairs.shape[0] // channels).diagonal(dim1=1, dim2=3).sum(-1)
 
     def worst(self, channel: int) -> int:
         """The output of that channel with most leaks; of several, the one nearest to the middle of the image."""
-        _, height, width = self.domain.shape
+        _, height, width = self.image
         sites = torch.arange(height * width) + channel * height * width
         off = (2 * self._rows[sites] - height + 1) ** 2 + (2 * self._columns[sites] - width + 1) ** 2
         return int(sites[(self.wrong[sites].sum(1) * (height**2 + width**2) - off).argmax()])
-
-    def describe(self, site: int) -> str:
-        """A site in words: `row 3, column 4, channel G`."""
-        channels = self.domain.shape[0]
-        where = f"row {int(self._rows[site])}, column {int(self._columns[site])}"
-        return where if channels == 1 else f"{where}, channel {self.channel(site * channels // self.domain.sites)}"
-
-    def channel(self, number: int) -> str:
-        """A channel's name: R, G or B where there are three."""
-        return "RGB"[number] if self.domain.shape[0] == 3 else str(number)
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain JSON values."""
         return {
             "passed": self.passed, "name": self.name, "shape": list(self.domain.shape), "levels": self.domain.levels,
-            "layout": self.layout, "outputs": self.domain.sites, "leaking": len(self.leaking),
+            "layout": self.layout, "outputs": self.domain.sites, "leaking": int(self.wrong.any(1).sum()),
             "only_at_moved_weights": not self.passed and not bool((self.seen.now & ~self.order.before).any()),
             "largest": self.largest, "leaks": [list(pair) for pair in self.leaks],
             "offsets": [[*offset, count] for offset, count in self.offsets.items()], "colours": self.colours.tolist(),
@@ -147,15 +146,16 @@ class LeakReport:
         if self.passed:
             yield f"{self.name} does not leak: each of its {self.domain.sites} outputs sees only sites before it"
             return
-        output, site = self.leaks[0]
-        now = bool((self.seen.now & ~self.order.before).any())
+        output, site = divmod(int(self.wrong.flatten().byte().argmax()), self.domain.sites)  # the first
+        describe = self.domain.describe_site
+        leaking, now = int(self.wrong.any(1).sum()), bool((self.seen.now & ~self.order.before).any())
         yield (
-            f"{self.name} leaks: {len(self.leaking)} of its {self.domain.sites} outputs see what is not before them"
-            f"{'' if now else ', once the weights move'} ({len(self.leaks)} pairs)"
+            f"{self.name} leaks: {leaking} of its {self.domain.sites} outputs see what is not before them"
+            f"{'' if now else ', once the weights move'} ({int(self.wrong.sum())} pairs)"
         )
-        yield f"  the logits of {self.describe(output)} see {self.describe(site)}"
-        yield f"  seen at (rows down, columns right): {in_short([f'{at(o)} {n}×' for o, n in self.offsets.items()])}"
-        if bool(self.colours.any()):
+        yield f"  the logits of {describe(output)} see {describe(site)}"
+        yield f"  seen at {self._axes}: {in_short([f'{self._at(o)} {n}×' for o, n in self.offsets.items()])}"
+        if bool(self.colours.any()) and self.domain.is_image:
             yield f"  within a pixel: {', '.join(self._colours_in_words())}"
         yield f"  {self._size()}"
         for what, names in (("order", self.clean_orders), ("layout", self.clean_layouts)):
@@ -163,11 +163,12 @@ class LeakReport:
                 yield f"  nothing leaks with {what} {' or '.join(map(repr, names))}"
 
     def _colours_in_words(self) -> Iterator[str]:
-        if self.domain.shape[0] == 1:
+        channels = self.image[0]
+        if channels == 1:
             yield "an output sees its own site"
             return
         for output, site in self.colours.nonzero().tolist():
-            yield f"{self.channel(output)} sees {self.channel(site)}"
+            yield f"{channel_name(output, channels)} sees {channel_name(site, channels)}"
 
     def _size(self) -> str:
         if self.largest == 0:
@@ -180,34 +181,43 @@ class LeakReport:
         if self.past_seen == 0 and bool(self.order.before.any()):
             yield "of the past, nothing is seen"
             return
-        yield f"of the past, {_percent(self.past_seen)} is seen"
-        near = {at(o) + " (other channels)" * (o == (0, 0)): share for o, share in self.past_near.items()}
+        yield f"of the past, {percent(self.past_seen)} is seen"
+        near = {self._at(o) + " (other channels)" * (o == (0, 0)): share for o, share in self.past_near.items()}
         never = [where for where, share in near.items() if share == 0]
-        partly = [f"{where} {_percent(share)}" for where, share in near.items() if 0 < share < 1]
+        partly = [f"{where} {percent(share)}" for where, share in near.items() if 0 < share < 1]
         if never:
-            yield f"  never seen, of what is within {NEAR} rows and columns: {in_short(never)}"
+            within = "rows and columns" if self.domain.is_image else "sites"
+            yield f"  never seen, of what is within {NEAR} {within}: {in_short(never)}"
         if partly:
             yield f"  seen in part: {in_short(partly)}"
 
     @cached_property
     def _rows(self) -> Tensor:
-        return torch.arange(self.domain.sites) // self.domain.shape[2] % self.domain.shape[1]
+        return torch.arange(self.domain.sites) // self.image[2] % self.image[1]
 
     @cached_property
     def _columns(self) -> Tensor:
-        return torch.arange(self.domain.sites) % self.domain.shape[2]
+        return torch.arange(self.domain.sites) % self.image[2]
 
     def _offset(self, place: list[int]) -> Offset:
         """The offset that a place in a map by offsets stands for."""
-        return place[0] - self.domain.shape[1] + 1, place[1] - self.domain.shape[2] + 1
+        return place[0] - self.image[1] + 1, place[1] - self.image[2] + 1
+
+    @property
+    def _axes(self) -> str:
+        return "(rows down, columns right)" if self.domain.is_image else "so many sites further on"
+
+    def _at(self, offset: Offset) -> str:
+        """An offset in words; of rows, the number of sites alone."""
+        return at(offset if self.domain.is_image else offset[1:])
 
 
-def at(offset: Offset) -> str:
+def at(offset: Sequence[int]) -> str:
     """An offset, its signs shown.
 
     Example:
-        >>> at((-1, 2)), at((0, 0))
-        ('(-1, +2)', '(0, 0)')
+        >>> at((-1, 2)), at((0, 0)), at((3,))
+        ('(-1, +2)', '(0, 0)', '(+3)')
     """
     return "({})".format(", ".join(f"{each:+d}" if each else "0" for each in offset))
 
@@ -221,14 +231,3 @@ def in_short(words: list[str]) -> str:
     """The first of them, and how many more there are."""
     more = len(words) - SHOWN
     return ", ".join(words[:SHOWN]) + (f" and {more} more" if more > 0 else "")
-
-
-def _percent(share: float) -> str:
-    """A share in per cent, never rounded to all or to nothing.
-
-    Example:
-        >>> _percent(0.9999), _percent(0.5), _percent(1)
-        ('99.99 %', '50 %', '100 %')
-    """
-    whole = f"{share:.0%}"
-    return (f"{share:.2%}" if whole in ("0%", "100%") and 0 < share < 1 else whole).replace("%", " %")

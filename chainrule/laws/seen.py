@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from textwrap import shorten
 from typing import cast
 
 import torch
 from torch import Tensor
 
+from chainrule.errors import ChainruleError
 from chainrule.laws.subject import as_it_is, dtype_of, moved, random_data
 from chainrule.models.base import AutoregressiveModel
 from chainrule.seeding import generator
@@ -19,6 +21,9 @@ BATCH = 32
 NUMBERS = 2**24
 """Numbers that a batch of conditionals may hold: 64 MB in float32."""
 
+WORDS = 240
+"""Characters of a user's error that are told."""
+
 
 @dataclass(frozen=True, eq=False)
 class Dependence:
@@ -27,12 +32,30 @@ class Dependence:
     Attributes:
         now: bool [D, D], True at [i, j] where the conditional of site i depends on the value of site j.
         ever: the same for the model as it is and with its weights moved.
-        by_gradient: whether gradients reached the input; if not, changes of values alone were seen.
+        no_gradient: why there were no gradients, and changes of values alone were seen; empty where there were some.
     """
 
     now: Tensor
     ever: Tensor
-    by_gradient: bool
+    no_gradient: str = ""
+
+    @property
+    def by_gradient(self) -> bool:
+        """Did gradients reach the input?"""
+        return not self.no_gradient
+
+    @property
+    def how(self) -> str:
+        """By what it was seen, in words."""
+        return "by gradient and by change" if self.by_gradient else f"by change alone ({self.no_gradient})"
+
+
+class NoGradient(Exception):
+    """There is no gradient at the input; the message says why."""
+
+
+Looked = tuple[Tensor, Tensor | str]
+"""By how much each site changes each output, and who sees whom by gradient or why that is not known."""
 
 
 Look = Callable[[], Dependence]
@@ -57,11 +80,18 @@ def dependence(model: AutoregressiveModel, seed: int = 0, batch: int = BATCH) ->
     batch = max(1, min(batch, NUMBERS // (model.domain.sites * model.domain.levels)))
     looks = [look(as_it_is(model), seed, batch)]
     looks += [look(moved(model, seed + draw), seed + draw, batch) for draw in range(draws)]
-    seen = [by_change if by_gradient is None else by_change | by_gradient for by_change, by_gradient in looks]
-    return Dependence(seen[0], torch.stack(seen).any(0), any(by_gradient is not None for _, by_gradient in looks))
+    return together(looks, 1)
 
 
-def look(model: AutoregressiveModel, seed: int, batch: int) -> tuple[Tensor, Tensor | None]:
+def together(looks: Sequence[Looked], now: int) -> Dependence:
+    """What several looks saw, the first of them, so many, at the weights as they are."""
+    seen = [change > 0 if isinstance(gradient, str) else (change > 0) | gradient for change, gradient in looks]
+    reasons = [gradient for _, gradient in looks if isinstance(gradient, str)]
+    reason = reasons[0] if len(reasons) == len(looks) else ""
+    return Dependence(torch.stack(seen[:now]).any(0), torch.stack(seen).any(0), reason)
+
+
+def look(model: AutoregressiveModel, seed: int, batch: int) -> Looked:
     """Who sees whom in this model, by change and by gradient."""
     x = random_data(model, batch, seed)
 
@@ -71,8 +101,17 @@ def look(model: AutoregressiveModel, seed: int, batch: int) -> tuple[Tensor, Ten
     def logits(x: Tensor) -> Tensor:
         return model.conditionals(x).logits.reshape(len(x), model.domain.sites, -1)
 
-    by_change = changes(table, x, model.domain.levels, seed) > 0
-    return by_change, seen_by_gradient(logits, x.to(dtype_of(model)), seed)
+    return changes(table, x, model.domain.levels, seed), seen_by_gradient(logits, x.to(dtype_of(model)), seed)
+
+
+def name_of(dtype: torch.dtype) -> str:
+    """A type without its prefix.
+
+    Example:
+        >>> name_of(torch.float64)
+        'float64'
+    """
+    return str(dtype).removeprefix("torch.")
 
 
 @torch.no_grad()
@@ -109,23 +148,35 @@ def other_values(drawn: Tensor, levels: int) -> list[Tensor]:
     return [drawn, *ends] if levels > 2 else [drawn]
 
 
-@torch.enable_grad()
-def seen_by_gradient(outputs: Outputs, x: Tensor, seed: int) -> Tensor | None:
+def seen_by_gradient(outputs: Outputs, x: Tensor, seed: int) -> Tensor | str:
     """bool [D, D]: [i, j] True where a random projection of site i's outputs has a gradient at site j of the input.
 
-    None where no gradient reaches the input: the model looks values up, say. A gradient of NaN says nothing.
+    Where there is none, the reason: the model looks values up, say. A gradient of NaN says nothing.
 
     Args:
         x: the data, floating-point [n, *shape].
     """
+    try:
+        return gradients_seen(outputs, x, seed)
+    except NoGradient as reason:
+        return str(reason)
+    except (RuntimeError, TypeError, IndexError, ChainruleError) as error:  # it takes whole numbers alone, say
+        words = shorten(f"{type(error).__name__}: {error}", WORDS)
+        return f"with gradients on, at images of {name_of(x.dtype)}, it raised {words}"
+
+
+@torch.enable_grad()
+def gradients_seen(outputs: Outputs, x: Tensor, seed: int) -> Tensor:
+    """What `seen_by_gradient` gives where there are gradients.
+
+    Raises:
+        NoGradient: there are none.
+    """
     # Each site is asked about at another datum than by changes, so that the two can find different things.
     x, sites = x.roll(1, 0).requires_grad_(), x[0].numel()
-    try:
-        logits = outputs(x)
-    except (RuntimeError, TypeError, IndexError):  # takes whole numbers alone
-        return None
+    logits = outputs(x)
     if not logits.requires_grad:
-        return None
+        raise NoGradient("the outputs have no gradient")
     rng = generator(seed, 3)
     seen = torch.zeros(sites, sites, dtype=torch.bool)
     for some in torch.split(torch.arange(sites), len(x)):
@@ -135,6 +186,6 @@ def seen_by_gradient(outputs: Outputs, x: Tensor, seed: int) -> Tensor | None:
             Tensor | None, torch.autograd.grad(logits, x, direction, retain_graph=True, allow_unused=True)[0]
         )
         if gradient is None:  # it is weights alone that the outputs have a gradient for
-            return None
+            raise NoGradient("no gradient reaches the input")
         seen[some] = (gradient[rows].flatten(1).nan_to_num() != 0).cpu()
     return seen

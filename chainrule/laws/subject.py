@@ -23,25 +23,24 @@ def as_it_is(model: Model) -> Model:
     return copy.deepcopy(model).eval().requires_grad_(False)
 
 
-def moved(model: Model, seed: int, foreign: bool = False) -> Model:
+def moved(model: Model, seed: int) -> Model:
     """A copy whose every parameter was moved by noise.
 
     Layers that start at zero (the last convolution of a residual block, biases) hide what is behind them: an untrained
     model can keep a law that it breaks after its first step of training. Noise of the size of an ordinary
     initialisation opens every path. Masks are no parameters, so what they close stays closed.
-
-    Args:
-        foreign: not written to the contract. There, a parameter that is not trained may be a mask, and zeros among
-            other weights may be what a mask left of them: both stay.
     """
-    trained = [each.requires_grad or not foreign for each in model.parameters()]
     model, rng = as_it_is(model), generator(seed, 0)
-    for weight, moves in zip(model.parameters(), trained, strict=True):
-        if weight.is_floating_point() and moves:
-            fan_in = weight[0].numel() if weight.ndim > 1 else 4
-            noise = torch.randn(weight.shape, generator=rng).to(weight) / math.sqrt(fan_in)
-            weight.add_(noise * (weight != 0) if foreign and weight.any() else noise)
+    for weight in model.parameters():
+        if weight.is_floating_point():
+            weight.add_(noise(weight, rng))
     return model
+
+
+def noise(weight: Tensor, rng: torch.Generator) -> Tensor:
+    """Noise of the shape of a weight, of the size of an ordinary initialisation."""
+    fan_in = weight[0].numel() if weight.ndim > 1 else 4
+    return torch.randn(weight.shape, generator=rng).to(weight.data) / math.sqrt(fan_in)
 
 
 def variants(model: Model, seed: int) -> tuple[tuple[str, Model], tuple[str, Model]]:

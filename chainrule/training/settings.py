@@ -68,7 +68,10 @@ class Settings:
 
     def updates_in_all(self, steps: int) -> int:
         """How many updates the run takes where an epoch has `steps`."""
-        return steps * (self.epochs or EPOCHS) if self.updates is None else self.updates
+        if self.updates is not None:
+            return self.updates
+        assert self.epochs is not None, "one of the two is always there"
+        return steps * self.epochs
 
     def lr_at(self, update: int, updates: int) -> float:
         """The learning rate of update `update` (from 0) of `updates`."""

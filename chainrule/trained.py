@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -10,9 +11,12 @@ from torch import Tensor
 
 from chainrule.data import Split
 from chainrule.domain import Domain
+from chainrule.figures import likelihoods_figure, to_png
 from chainrule.models.base import AutoregressiveModel
+from chainrule.report import Picture, Section
 from chainrule.tasks.evaluate import Evaluation
 from chainrule.training import History, Settings
+from chainrule.words import with_error
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -36,7 +40,7 @@ class Trained:
 
     @property
     def parameters(self) -> int:
-        """How many weights were trained. Masked ones count, since they are stored too."""
+        """How many weights there are, those under masks among them."""
         return sum(weight.numel() for weight in self.model.parameters())
 
     @property
@@ -53,12 +57,12 @@ def values(split: Split | None) -> Tensor:
 
 def nats(test: Evaluation) -> str:
     """The NLL with its standard error."""
-    return f"{test.nats:.2f} ± {test.stderr:.2f}"
+    return with_error(test.nats, test.stderr, 2)
 
 
 def bits(test: Evaluation) -> str:
     """The same in bits/dim."""
-    return f"{test.bits_per_dim:.4f} ± {test.stderr / (test.sites * math.log(2)):.4f}"
+    return with_error(test.bits_per_dim, test.stderr / (test.sites * math.log(2)), 4)
 
 
 def uniform_row(domain: Domain) -> tuple[str, str, str]:
@@ -69,8 +73,8 @@ def uniform_row(domain: Domain) -> tuple[str, str, str]:
 def difference_row(one: Trained, other: Trained) -> tuple[str, str]:
     """The mean of the NLL of one less that of the other, datum by datum."""
     less = one.test_nats - other.test_nats
-    mean = f"{less.mean():.2f}".replace("-", "−")
-    return f"{one.name} − {other.name}", f"{mean} ± {less.std() / math.sqrt(len(less)):.2f}"
+    error = less.std().item() / math.sqrt(len(less)) if len(less) > 1 else math.nan
+    return f"{one.name} − {other.name}", with_error(less.mean().item(), error, 2)
 
 
 DIFFERENCES = (
@@ -79,6 +83,20 @@ DIFFERENCES = (
     "than those above."
 )
 """What is said of a table of such rows."""
+
+PARAMETERS = "Parameters are all weights that are stored; those that a mask closes count too, and have no effect."
+"""What is said of a table with a column of them."""
+
+
+def likelihoods(runs: Sequence[Trained], name: str) -> Section:
+    """The test NLL of each model; it stands beside the table and needs no heading of its own."""
+    picture = Picture(
+        name,
+        to_png(likelihoods_figure({run.name: run.test for run in runs})),
+        "Test NLL of each model; the bars reach two standard errors to either side.",
+        "Test NLL of each model with error bars",
+    )
+    return Section("", "", [picture])
 
 
 def settings_of(run: Trained) -> dict[str, str]:

@@ -1,0 +1,41 @@
+"""Numbers in words, alike wherever they are told."""
+
+from __future__ import annotations
+
+import math
+
+
+def percent(share: float) -> str:
+    """A share in per cent, never rounded to all or to nothing: with one decimal, or as many as it takes.
+
+    Example:
+        >>> percent(0.5), percent(0.999549), percent(0.9999), percent(1), percent(0)
+        ('50.0 %', '99.95 %', '99.99 %', '100 %', '0 %')
+    """
+    if share in (0, 1):
+        return f"{share:.0%}".replace("%", " %")
+    decimals = 1
+    while float(told := f"{100 * share:.{decimals}f}") in (0, 100):
+        decimals += 1
+    return f"{told} %"
+
+
+def rough(number: float) -> str:
+    """A number of which the first two digits matter, such as a time.
+
+    Example:
+        >>> rough(0.00214), rough(2.14), rough(2140.4)
+        ('0.0021', '2.1', '2,140')
+    """
+    return f"{number:,.0f}" if number >= 10 else f"{number:.2g}"
+
+
+def with_error(mean: float, error: float, decimals: int) -> str:
+    """A mean and its standard error; of a single datum there is none, and it is nan.
+
+    Example:
+        >>> with_error(1.234, 0.1, 2), with_error(-1.234, math.nan, 2)
+        ('1.23 ± 0.10', '−1.23 ± –')
+    """
+    told = f"{mean:.{decimals}f}".replace("-", "−")
+    return f"{told} ± {'–' if math.isnan(error) else f'{error:.{decimals}f}'}"
