@@ -278,7 +278,9 @@ def test_the_mean_is_over_data_whatever_the_batches(batch):
 
 def test_a_standard_error_needs_two_data():
     model = some_model("made, shuffled")
-    assert math.isnan(evaluate(model, random_data(model, 1, 3)).stderr)
+    one = evaluate(model, random_data(model, 1, 3))
+    assert math.isnan(one.stderr)
+    assert "± – nats" in str(one)
 
 
 def test_arrays_and_tensors_give_the_same():

@@ -12,6 +12,7 @@ from torch import Tensor
 from chainrule.data import Split, as_split
 from chainrule.models.base import AutoregressiveModel, evaluating
 from chainrule.walk import Tick
+from chainrule.words import with_error
 
 BATCH = 100
 
@@ -38,7 +39,7 @@ class Evaluation:
         return self.nats / (self.sites * math.log(2))
 
     def __str__(self) -> str:
-        return f"{self.nats:.2f} ± {self.stderr:.2f} nats, {self.bits_per_dim:.4f} bits/dim, n = {self.n}"
+        return f"{with_error(self.nats, self.stderr, 2)} nats, {self.bits_per_dim:.4f} bits/dim, n = {self.n}"
 
 
 def evaluate(
