@@ -12,14 +12,14 @@ from chainrule.version import __version__
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
 COMMANDS = {
-    "demo": "train three models on handwritten digits and write a report: the whole of it, in minutes",
+    "demo": "train four families of models on handwritten digits and write a report: the whole of it, in minutes",
     "train": "train a model on your data",
     "compare": "train several models of your data under one budget, and report what they reach and cost",
     "evaluate": "the likelihood of data under a trained model",
     "sample": "draw new data from a trained model",
     "complete": "fill in the missing part of images, several times each",
     "inspect": "show what a trained model is and does: masks, receptive fields, predicted distributions",
-    "check": "check that a trained model does not see the future: the laws",
+    "check": "check that a trained model, or any PyTorch function, does not see the future",
 }
 
 

@@ -30,11 +30,10 @@ from chainrule.figures import (
 )
 from chainrule.figures.curves import nats_limits
 from chainrule.figures.data import telling_sites
-from chainrule.figures.masks import colour_taps, made_masks
+from chainrule.figures.masks import made_masks, whole_taps
 from chainrule.figures.pixels import GAP, GAP_GRAY, MISSING, SEAM_GRAY, starts
 from chainrule.figures.style import ACCENT
 from chainrule.laws import dependence
-from chainrule.layers.masks import colour_groups
 from chainrule.models.independent import Independent
 from chainrule.models.made import MADE
 from chainrule.models.pixelcnn import PixelCNN
@@ -231,10 +230,9 @@ def test_the_masks_drawn_of_a_made_are_those_at_work(model):
         assert torch.equal(net.masks[-1], places[:, None] > net.degrees[-1])
 
 
-def test_colour_taps_are_the_papers_masks():
+def test_whole_taps_are_the_papers_masks():
     model = PixelCNN(Levels((3, 4, 4), 5), blocks=1, features=6)
-    a = colour_taps(model.first, colour_groups(12, 3), torch.arange(3))
-    b = colour_taps(model.stack[0].spread, colour_groups(6, 3), colour_groups(6, 3))
+    a, b = whole_taps(model.first), whole_taps(model.stack[0].spread)
     assert a.shape == (3, 3, 7, 7)
     assert b.shape == (3, 3, 3, 3)
     assert a[:, :, 3, 3].int().tolist() == [[0, 0, 0], [1, 0, 0], [1, 1, 0]]

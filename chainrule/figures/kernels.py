@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 
 import torch
-import torch.nn.functional as F
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 
 from chainrule.domain import channel_name
 from chainrule.figures.cells import DIRECTIONS, taps_of
+from chainrule.figures.masks import whole_taps
 from chainrule.figures.style import (
     ACCENT,
     CLOSED,
@@ -65,7 +65,7 @@ def kernels_figure(layers: Mapping[str, MaskedConv2d], title: str = "") -> Figur
     Args:
         layers: by name.
     """
-    taps = {name: F.pad(each.taps, (0, 0, 0, each.reach)) for name, each in layers.items()}  # rows below: not stored
+    taps = {name: whole_taps(each) for name, each in layers.items()}
     colours = max(len(each) for each in taps.values())
     names = _names(colours)
     figure = new_figure((3.6 if colours == 1 else 4.2) + (0.4 if title else 0), title)

@@ -35,9 +35,7 @@ from chainrule.figures.style import (
     panels_of,
     plain,
 )
-from chainrule.layers import reach
 from chainrule.layers.masked import MaskedConv2d
-from chainrule.layers.masks import colour_groups
 from chainrule.layers.residual import ResidualBlock
 from chainrule.models.made import MADE
 from chainrule.models.pixelcnn import PixelCNN
@@ -176,8 +174,7 @@ def pixelcnn_masks_figure(model: PixelCNN, title: str = "") -> Figure:
     if not blocks:
         raise ChainruleError("a PixelCNN without residual blocks has no 3×3 layer to draw; give blocks of at least 1")
     colours = model.domain.shape[0]
-    pixel, wide, narrow = (colour_groups(n, colours) for n in (colours, 2 * model.features, model.features))
-    layers = {"A": colour_taps(model.first, wide, pixel), "B": colour_taps(blocks[0].spread, narrow, narrow)}
+    layers = {"A": whole_taps(model.first), "B": whole_taps(blocks[0].spread)}
     figure = new_figure((3.9 if colours == 1 else 6.5) + (0.4 if title else 0), title)
     panels = figure.subplots(1 if colours == 1 else 2, 2, squeeze=False, height_ratios=(3, 2)[: 1 + (colours > 1)])
     for column, (name, taps) in enumerate(layers.items()):
@@ -190,14 +187,9 @@ def pixelcnn_masks_figure(model: PixelCNN, title: str = "") -> Figure:
     return figure
 
 
-def colour_taps(layer: MaskedConv2d, out_groups: Tensor, in_groups: Tensor) -> Tensor:
-    """Which taps of a layer are open from colour to colour: bool [C, C, k, k], out by in, rows below the centre too.
-
-    Args:
-        out_groups, in_groups: the colour of each output and input feature.
-    """
-    taps = reach.colour_taps(layer.mask, out_groups, in_groups)
-    return F.pad(taps, (0, 0, 0, layer.reach))  # the layer does not store the rows below
+def whole_taps(layer: MaskedConv2d) -> Tensor:
+    """Which taps of a layer are open from colour to colour: bool [C, C, k, k], out by in, rows below the centre too."""
+    return F.pad(layer.taps, (0, 0, 0, layer.reach))  # the layer does not store the rows below
 
 
 def _layers(net: MadeMasks) -> list[Layer]:
