@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -9,10 +10,10 @@ from importlib import import_module
 
 from chainrule.version import __version__
 
-FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+FAILED, BAD_INPUT, INTERRUPTED, CLOSED = 1, 2, 130, 141
 
 COMMANDS = {
-    "demo": "train four families of models on handwritten digits and write a report: the whole of it, in minutes",
+    "demo": "train five models on handwritten digits, black-and-white and gray, and write a report: takes minutes",
     "train": "train a model on your data",
     "compare": "train several models of your data under one budget, and report what they reach and cost",
     "evaluate": "the likelihood of data under a trained model",
@@ -24,8 +25,21 @@ COMMANDS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command; returns the exit status: 0, 1 where a check failed or training broke down, 2 for bad input."""
-    argv = list(sys.argv[1:] if argv is None else argv)
+    """Runs one command; returns the exit status: 0, 1 where a check failed or training broke down, 2 for bad input.
+
+    Where whoever reads the output has closed it, as `head` does, that ends the command without a word.
+    """
+    try:
+        status = obey(list(sys.argv[1:] if argv is None else argv))
+        print(end="", flush=True)  # what cannot be written any more is found out here, and not at exit
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left to be written
+        return CLOSED
+    return status
+
+
+def obey(argv: list[str]) -> int:
+    """Carries out the words of the command line; returns the exit status."""
     if not argv or argv[0] in ("-h", "--help", "help"):
         print(overview())
         return 0

@@ -106,7 +106,10 @@ def as_order(order: Order | Sequence[int] | None, domain: Domain) -> Order:
     """
     if order is None:
         return raster(domain)
-    order = order if isinstance(order, Order) else Order(tuple(order))
     if len(order) != domain.sites:
-        raise ChainruleError(f"the order names {len(order)} sites, and the domain has {domain.sites}")
-    return order
+        sites = f"{domain.sites} ({'·'.join(map(str, domain.shape))})"
+        raise ChainruleError(
+            f"the order names {len(order)} sites, and the domain has {sites}; give a permutation of 0 … "
+            f"{domain.sites - 1}"
+        )
+    return order if isinstance(order, Order) else Order(tuple(order))

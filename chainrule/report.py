@@ -20,7 +20,7 @@ STYLE = """
   :root { --ink: #e6e6e3; --faint: #a5a5a0; --ground: #191918; --shade: #262624; --line: #43433f }
 }
 * { box-sizing: border-box }
-body { margin: 0 auto; padding: 1rem; max-width: 46rem; color: var(--ink); background: var(--ground);
+body { margin: 0 auto; padding: 1rem; max-width: 48rem; color: var(--ink); background: var(--ground);
   font: 1rem/1.55 system-ui, sans-serif; overflow-wrap: break-word }
 h1 { font-size: 1.9rem; line-height: 1.2 }
 h2 { font-size: 1.4rem; margin-top: 2.8rem; border-bottom: 1px solid var(--line) }
@@ -30,15 +30,25 @@ code { padding: 0.1em 0.3em }
 pre { padding: 0.7rem 0.9rem; overflow-x: auto }
 .formula { text-align: center; font-size: 1.1rem; overflow-x: auto }
 sub, sup { line-height: 0; font-size: 0.75em }
-.wide { overflow-x: auto }
+nav { line-height: 1.9 }
+nav a { white-space: nowrap; margin-right: 1.2rem }
+.wide { overflow-x: auto; background:
+  linear-gradient(to right, var(--ground) 50%, transparent) -2px 0 / 2.4rem 100% no-repeat local,
+  linear-gradient(to left, var(--ground) 50%, transparent) calc(100% + 2px) 0 / 2.4rem 100% no-repeat local,
+  linear-gradient(to right, var(--line), transparent) 0 0 / 1rem 100% no-repeat,
+  linear-gradient(to left, var(--line), transparent) 100% 0 / 1rem 100% no-repeat }  /* shades where more is hidden */
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
-th, td { padding: 0.35rem 0.6rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top }
-th { border-bottom-width: 2px }
-.number { text-align: right; white-space: nowrap }
+th, td { padding: 0.35rem 0.45rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top }
+th { border-bottom-width: 2px; vertical-align: bottom; font-size: 0.92em }
+.number { text-align: right }
+td.number { white-space: nowrap }
+@media (max-width: 36rem) { table { font-size: 0.8rem } th, td { padding: 0.25rem } td.number { white-space: normal } }
 figcaption { color: var(--faint); font-size: 0.92rem; margin: 0.4rem 0 }
 figure { margin: 1.6rem 0 }
 figure img { max-width: 100%; height: auto; display: block; background: #fff; border-radius: 4px }
 """
+MANY = 4
+"""Of so many chapters there is a list of links at the top."""
 NUMBER = re.compile(r"[-−+]?[\d\s.,]*\d(\s*±\s*([\d.,]+|–))?\s*%?")
 
 
@@ -60,10 +70,14 @@ class Page:
 
     title: str
     _body: list[tuple[str, str]] = field(default_factory=list, repr=False)
+    _chapters: list[tuple[str, str]] = field(default_factory=list, repr=False)
 
     def heading(self, text: str, level: int = 2) -> None:
         """A heading; level 2 begins a chapter, 3 a part of one."""
-        self._add(f"<h{level}>{_inline(text)}</h{level}>", f"{'#' * level} {_marked(text)}")
+        place = f"part-{len(self._body)}"
+        if level == 2:
+            self._chapters.append((place, text))
+        self._add(f'<h{level} id="{place}">{_inline(text)}</h{level}>', f"{'#' * level} {_marked(text)}")
 
     def paragraph(self, text: str) -> None:
         self._add(f"<p>{_inline(text)}</p>", _marked(text))
@@ -116,7 +130,9 @@ class Page:
             '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
             f"<title>{escape(self.title)}</title><style>{STYLE}</style>"
         )
-        body = "\n".join([f"<h1>{_inline(self.title)}</h1>", *(html for html, _ in self._body)])
+        links = " ".join(f'<a href="#{place}">{_inline(text)}</a>' for place, text in self._chapters)
+        contents = [f"<nav>{links}</nav>"] if len(self._chapters) >= MANY else []
+        body = "\n".join([f"<h1>{_inline(self.title)}</h1>", *contents, *(html for html, _ in self._body)])
         return f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>\n<body>\n{body}\n</body></html>\n'
 
     def markdown(self) -> str:
@@ -197,4 +213,6 @@ def _numbers(cells: Sequence[str]) -> bool:
 
 
 def _cell(kind: str, text: str, number: bool) -> str:
-    return f"<{kind}{' class=number' if number else ''}>{_inline(text)}</{kind}>"
+    """A cell; where a line has no room for a number and its error, the ± begins the next."""
+    words = _inline(text).replace("± ", "±\u00a0")
+    return f"<{kind}{' class=number' if number else ''}>{words}</{kind}>"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from rich.table import Table
 from torch import Tensor
 
 from chainrule.data import Split
@@ -97,6 +98,16 @@ def likelihoods(runs: Sequence[Trained], name: str) -> Section:
         "Test NLL of each model with error bars",
     )
     return Section("", "", [picture])
+
+
+def terminal_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """A table for the terminal, of models and their numbers, none of which is broken over two lines."""
+    table = Table(title=title, title_justify="left")
+    for column in columns:
+        table.add_column(column, justify="left" if column == "model" else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
 def settings_of(run: Trained) -> dict[str, str]:

@@ -39,3 +39,24 @@ def with_error(mean: float, error: float, decimals: int) -> str:
     """
     told = f"{mean:.{decimals}f}".replace("-", "−")
     return f"{told} ± {'–' if math.isnan(error) else f'{error:.{decimals}f}'}"
+
+
+def counted(number: float, noun: str) -> str:
+    """So many of something.
+
+    Example:
+        >>> counted(1, "update"), counted(1200, "update"), counted(0.5, "minute")
+        ('1 update', '1,200 updates', '0.5 minutes')
+    """
+    told = f"{number:,}" if isinstance(number, int) else f"{number:g}"
+    return f"{told} {noun}{'' if number == 1 else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """A time, in seconds or in minutes.
+
+    Example:
+        >>> duration(0.14), duration(99.4), duration(119.9)
+        ('0.14 s', '99 s', '2 minutes')
+    """
+    return f"{rough(seconds)} s" if seconds < 100 else f"{rough(seconds / 60)} minutes"

@@ -38,6 +38,8 @@ def folder(tmp_path_factory):
     assert main(["train", "made", "--data", str(folder / "x.npz"), "--out", str(folder / "run"), *options]) == 0
     cr.save(cr.MADE(cr.Binary((6,)), hidden=(4,)), folder / "rows")
     cr.save(cr.MADE(cr.Binary((2, 4, 4)), hidden=(4,)), folder / "two")
+    cr.save(cr.MADE(cr.Binary((1, 1, 6)), hidden=(4,)), folder / "flat")
+    cr.save(cr.MADE(cr.Binary((1, 1, 1)), hidden=(4,)), folder / "dot")
     cr.save(cr.MADE(cr.Binary((1, 4, 4)), hidden=(4,), order=range(15, -1, -1)), folder / "backwards")
     return folder
 
@@ -158,10 +160,15 @@ OTHERS = {
     "complete run --data x.npz --out new.npz --keep left": (
         "--keep left is not what the model's order begins with, and what is drawn would ignore it; this order takes top"
     ),
+    "complete flat --data flat.npz --out new.npz": (
+        "--keep top is no pixel in images of 1×6, and nothing would be given; this order takes left"
+    ),
+    "complete dot --data dot.npz --out new.npz --keep left": "no pixel in images of 1×1, and nothing would be given",
     "complete backwards --data x.npz --out new.npz": "this order takes bottom",
     "complete rows --data x.npz --out new.npz": "complete is for images (C, H, W), and the model's data have shape [6]",
     "complete two --data x.npz --out new.png": "are no images of 1 or 3 channels",
-    "check nowhere": "nowhere is not a model or run folder",
+    "check nowhere": "there is no folder 'nowhere'; give that of a run, or MODULE:FUNCTION",
+    "check empty": "empty is not a model or run folder",
     "check run --seed many": "--seed must be a whole number, not 'many'",
     "demo --out file": "file exists and would be overwritten",
 }

@@ -40,6 +40,8 @@ with torch.random.fork_rng():
     left, right = Net(1), Net(-1)
 number = 3
 by_method = right.forward
+held = nn.Module()
+held.nets = nn.ModuleList([left, right])
 rows = nn.Sequential(nn.Linear(6, 6, bias=False), nn.Unflatten(1, (6, 1)))
 
 
@@ -81,6 +83,7 @@ def check(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine_for_check.py").write_text(MODULE)
     (tmp_path / "broken_for_check.py").write_text("import sys\nsys.exit('usage: no')\n")
+    (tmp_path / "odd_for_check.py").write_text("left = 1\nif left\n")
     monkeypatch.delitem(sys.modules, "mine_for_check", raising=False)
     path = list(sys.path)
 
@@ -100,7 +103,8 @@ def test_a_leak_is_status_1_and_told(check):
     assert err == ""
     assert out.startswith("hello from the module\nmine_for_check:right leaks: 4 of its 6 outputs")
     assert "the logits of row 0, column 0 see row 0, column 1\n" in out
-    assert "(0, +1) 4×" in out
+    assert "(4 pairs)" in out
+    assert "4 at (0, +1)" in out
 
 
 def test_no_leak_is_status_0(check):
@@ -139,11 +143,17 @@ def test_a_bound_method_leaks_as_its_module_does(check):
     assert "6 with weights moved" in out
 
 
+def test_a_name_may_have_dots(check):
+    status, out, _ = check(RIGHT.replace(":right", ":held.nets.1"))
+    assert status == 1
+    assert "mine_for_check:held.nets.1 leaks: 4 of its 6 outputs" in out
+
+
 def test_rows_and_other_numbers_than_logits(check, tmp_path):
     line = "mine_for_check:rows --shape 6 --levels 4 --layout n,d,k --parameters 1 --out rows.png"
     status, out, _ = check(line)
     assert status == 1
-    assert "the logits of site 0 see site 0\n  seen at so many sites further on: (0) 6×, (+1) 5×, (+2) 4×" in out
+    assert "the logits of site 0 see site 0\n  pairs by sites further on: 6 at 0, 5 at +1, 4 at +2" in out
     assert (tmp_path / "rows.png").stat().st_size > 0
 
 
@@ -163,10 +173,14 @@ OPTIONS = "--shape 1,2,3 --levels 3 --layout n,kc,h,w"
         (f"{LEFT} --parameters 5", "Net gives [32, 3, 2, 3], and layout 'n,kc,h,w' of shape [1, 2, 3] with 5 numbers"),
         (f"{LEFT} --parameters 0", "parameters must be at least 1, not 0"),
         ("mine_for_check:left --shape 6 --levels 3 --layout n,kc,h,w", "layout must be one of 'n,kd'"),
-        (f"mine_for_check:odd {OPTIONS}", "mine_for_check:odd cannot be checked (RuntimeError: not this one); nothing"),
+        (
+            f"mine_for_check:odd {OPTIONS}",
+            "mine_for_check:odd cannot be checked: RuntimeError: not this one (mine_for_check.py, line 34); nothing",
+        ),
         (f"{LEFT} --scale other", "scale must be one of"),
         (f"{LEFT} --order other", "order must be one of 'raster'"),
         (f"{LEFT} --order 0,0,1,2,3,4", "an order must name each site"),
+        (f"{LEFT} --order 1,2,3", "names 3 sites, and the domain has 6 (1·2·3); give a permutation of 0 … 5"),
         (f"{LEFT} --levels many", "--levels must be a whole number, not 'many'"),
         (f"{LEFT} --out leaks.txt", "leaks.txt ends in no known figure format"),
         (f"mine_for_check:nothing {OPTIONS}", "mine_for_check.py has no 'nothing'"),
@@ -175,14 +189,31 @@ OPTIONS = "--shape 1,2,3 --levels 3 --layout n,kc,h,w"
         (f"mine_for_check:factory {OPTIONS}", "factory raised TypeError: factory() takes 0 positional arguments"),
         (
             f"mine_for_check:raises {OPTIONS}",
-            "RuntimeError: two lines; it must take images [n, 1, 2, 3] of scale 'unit', here float32 on cpu",
+            "RuntimeError: two lines (mine_for_check.py, line 50); it was given images [n, 1, 2, 3] of scale 'unit', "
+            "float32 on cpu",
         ),
-        (f"mine_for_check.py:left {OPTIONS}", "cannot be imported (ModuleNotFoundError"),
-        (f"no_such_module:left {OPTIONS}", "No module named 'no_such_module'"),
-        (f"broken_for_check:left {OPTIONS}", "broken_for_check cannot be imported (SystemExit: usage: no)"),
-        (f":left {OPTIONS}", "cannot be imported (ValueError"),
-        (f"a_run {OPTIONS}", "--shape, --levels, --layout: of MODULE:FUNCTION alone, and a_run is to be a run"),
-        ("a_run --out leaks.png", "--out: of MODULE:FUNCTION alone"),
+        (f"{LEFT} --parameters 1", "are shape and levels right? (it gives 3 times as many numbers)"),
+        ("mine_for_check:rows --shape 6 --levels 2 --layout n,kd", "no layout fits: are shape and levels right?"),
+        (f"mine_for_check:held.none {OPTIONS}", "mine_for_check.py has no 'held.none'"),
+        (f"mine_for_check.py:left {OPTIONS}", "cannot be imported: ModuleNotFoundError"),
+        (
+            f"no_such_module:left {OPTIONS}",
+            "No module named 'no_such_module'; give a module of this folder, by its name",
+        ),
+        (
+            f"broken_for_check:left {OPTIONS}",
+            "broken_for_check cannot be imported: SystemExit: usage: no (broken_for_check.py, line 2); mend that",
+        ),
+        (f"odd_for_check:left {OPTIONS}", "(odd_for_check.py, line 2); mend that"),
+        (f":left {OPTIONS}", "cannot be imported: ValueError"),
+        (f". {OPTIONS}", "--shape, --levels, --layout: of MODULE:FUNCTION alone, and . is to be a run"),
+        (". --out leaks.png", "--out: of MODULE:FUNCTION alone"),
+        ("model", "there is no folder 'model'; give that of a run, or MODULE:FUNCTION, as model:net"),
+        (
+            f"mine_for_check.py {OPTIONS}",
+            "there is no folder 'mine_for_check.py'; give that of a run, or MODULE:FUNCTION",
+        ),
+        ("x" * 300, "give that of a run, or MODULE:FUNCTION"),
         ("", "RUN must be given"),
     ],
 )

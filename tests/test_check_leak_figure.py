@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from planted import GRAY, PLANTED, RGB, half_above, stack
 from test_check_leak import check, made
 
 from chainrule.figures import leak_figure
-from chainrule.figures.leaks import COLOURS
+from chainrule.figures.fields import LEAK, SEEN
+from chainrule.figures.leaks import COLOURS, NAMES
+from chainrule.figures.style import ACCENT
 
 
 def colours_of(axes):
@@ -42,6 +46,30 @@ def test_the_figure_of_a_gray_model_without_leaks():
     state = colours_of(left)
     assert (state == 4).sum() == 0
     assert (state == 2).sum() == 3
-    leak = torch.tensor(COLOURS(4))
+    leak = torch.tensor(COLOURS(LEAK))
     assert not (torch.from_numpy(colours_of(right).data) == leak).all(-1).any()
     assert not right.texts
+
+
+def test_rows_are_drawn_in_the_same_colours_and_counted_from_0():
+    report = check(lambda x: x.cumsum(1), (5,), 2, "n,d")
+    figure = leak_figure(report)
+    (axes,) = figure.axes
+    (image,) = axes.images
+    assert torch.equal(torch.from_numpy(colours_of(axes).data) == LEAK, torch.eye(5).bool())
+    assert torch.equal(torch.from_numpy(colours_of(axes).data) == SEEN, torch.ones(5, 5).tril(-1).bool())
+    assert image.get_cmap() is COLOURS
+    assert image.get_extent() == [-0.5, 4.5, 4.5, -0.5]
+    patches = {patch.get_label(): patch.get_facecolor() for patch in figure.legends[0].get_patches()}
+    assert {name: COLOURS(state) for state, name in ((SEEN, "before it, seen"), (LEAK, NAMES[ACCENT]))}.items() <= (
+        patches.items()
+    )
+
+
+def test_the_title_says_what_was_checked_and_what_was_found():
+    gray = check(made(lambda: stack(GRAY, half_above)), GRAY)
+    assert leak_figure(gray).get_suptitle() == "Sequential does not leak\nimages 1×4×5, 4 levels, layout n,ck,h,w"
+    rows = replace(check(lambda x: x * 1, (5,), 2, "n,d"), name="a_long_name." * 6)
+    lines = leak_figure(rows).get_suptitle().splitlines()
+    assert max(map(len, lines)) < 80
+    assert lines[-1] == "rows of 5 sites, 2 levels, layout n,d"

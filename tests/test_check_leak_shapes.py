@@ -53,7 +53,7 @@ def test_rows_that_leak_are_told_by_site(layout):
     report = check(fn, (7,), 5, layout)
     assert report.leaks == tuple((site, site + 2) for site in range(5))
     words = str(report)
-    assert "the logits of site 0 see site 2\n  seen at so many sites further on: (+2) 5×\n" in words
+    assert "the logits of site 0 see site 2\n  pairs by sites further on: 5 at +2\n" in words
     assert "of the past, nothing is seen" in words
     assert report.clean_orders == ("reverse",)
     assert report.offsets == {(0, 2): 5}
@@ -114,7 +114,7 @@ def test_a_large_report_is_told_without_a_list_of_its_pairs(monkeypatch):
     monkeypatch.setattr(LeakReport, "leaks", property(lambda self: pytest.fail("all pairs were listed")))
     monkeypatch.setattr(LeakReport, "leaking", property(lambda self: pytest.fail("all pairs were listed")))
     words = str(report)
-    assert f"net leaks: 768 of its 768 outputs see what is not before them ({before} pairs)" in words
+    assert f"net leaks: 768 of its 768 outputs see what is not before them ({before:,} pairs)" in words
     assert "the logits of row 0, column 0, R see row 0, column 0, R\n" in words
     assert sum(report.offsets.values()) == before
 
@@ -125,5 +125,5 @@ def test_an_error_names_the_type_and_the_device():
     def fn(x):
         return nn.functional.conv2d(x, weight, padding=1)
 
-    with pytest.raises(cr.ChainruleError, match=r"fn raised RuntimeError: .* of scale 'unit', here float32 on cpu"):
+    with pytest.raises(cr.ChainruleError, match=r"fn raised RuntimeError: .* of scale 'unit', float32 on cpu"):
         check(fn, GRAY, LEVELS)

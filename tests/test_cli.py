@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -96,6 +97,22 @@ def test_train_says_why_it_ended_early(cli, tmp_path):
     status, out, _ = cli("train", "made", "--data", "gray.npz", "--binarize", "draw", "--out", tmp_path / "r", *options)
     assert status == 0
     assert "(no better validation NLL for 2 epochs)" in out.splitlines()[-1]
+    again = cli(
+        "train", "made", "--data", "gray.npz", "--binarize", "draw", "--out", tmp_path / "r", *options, "--resume"
+    )
+    assert "this run is finished" in again[2]
+
+
+def test_a_recurrent_model_is_called_by_its_name_and_one_epoch_is_no_epochs(cli, tmp_path):
+    size = "--model.layers 1 --model.features 1 --epochs 9 --batch-size 10"
+    line = f"--data gray.npz --binarize draw --out {tmp_path}/run {size} --lr 1e-30 --patience 1 --warmup 50"
+    status, out, err = cli("train", "diagonal-bilstm", *line.split())
+    assert status == 0
+    assert re.search(r"^Diagonal BiLSTM, \d+ parameters, on 40 data$", out, re.MULTILINE)
+    assert out.splitlines()[-1].startswith("kept epoch 1 (no better validation NLL for 1 epoch): ")
+    assert err.splitlines()[0] == (
+        "warning: a warmup of 50 updates is more than half of the 36 updates of this run; it takes 18"
+    )
 
 
 def test_train_records_the_seeds(cli, tmp_path):
@@ -129,7 +146,7 @@ def test_train_stops_when_asked_and_resumes(sign, cli, folder, tmp_path, monkeyp
     assert bits(cr.load(run)) == bits(cr.load(folder / "binary"))
     before = contents(tmp_path)
     status, out, err = cli(*words, "--resume")
-    assert (status, err) == (0, "resumed after epoch 2, update 0 of the next\n")
+    assert (status, err) == (0, "this run is finished: it ended after epoch 2, and nothing is left to train\n")
     assert out.splitlines()[-1] == f"kept epoch 2: {run}"
     assert contents(tmp_path) == before
 
@@ -168,6 +185,13 @@ def test_evaluate_warns_of_data_that_the_model_knows(cli):
     assert "warning" not in cli("evaluate", "binary", "--data", "gray.npz")[2]
 
 
+def test_complete_warns_of_the_images_that_it_uses(cli, tmp_path):
+    words = ["--data", "gray.npz", "--split", "train", "--images", "3", "-n", "1", "--out"]
+    status, out, err = cli("complete", "binary", *words, tmp_path / "c.npz")
+    assert (status, out) == (0, f"3 images, 1 completion each: {tmp_path / 'c.npz'}\n")
+    assert "3 of 3 data in the train split of gray.npz are equal to data that the model was trained on" in err
+
+
 def test_the_json_of_a_single_datum_is_json(cli):
     status, out, _ = cli("evaluate", "levels", "--data", "one.npz", "--json")
     answer = json.loads(out, parse_constant=pytest.fail)
@@ -200,6 +224,19 @@ def test_check_ends_with_1_where_a_law_is_broken(cli, monkeypatch):
     status, out, err = cli("check", "binary")
     assert (status, err) == (1, "")
     assert "failed   1 no leak: " in out
+
+
+@pytest.mark.parametrize("words", [["check", "levels", "--json"], ["--help"]])
+def test_a_reader_that_closes_the_output_ends_the_command_quietly(words, folder):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"}
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "chainrule", *words], cwd=folder, stdout=writing, stderr=subprocess.PIPE, text=True,
+        timeout=120, env=environment,
+    )  # fmt: skip
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 def test_the_module_runs_with_the_status_of_its_command():

@@ -128,13 +128,14 @@ def test_a_known_shape_settles_the_layout(shape, wanted):
     [
         ((2, 3, 7, 3), None, "x has the shape [2, 3, 7, 3]: both the second and the last size could be a number of"),
         ((2, 1, 1, 1), None, "both the second and the last size"),
-        ((2, 7, 5, 4), None, "neither the second nor the last size is a number of channels (1 or 3); give domain"),
+        ((2, 7, 5, 2), None, "neither the second nor the last size is a number of channels (1 or 3); give domain"),
+        ((2, 7, 5, 4), None, "a number of channels (1 or 3); of RGBA images keep the first three channels"),
         ((5,), None, "x has the shape [5]; reshape it to rows [n, D] or images"),
         ((), None, "x has the shape []"),
         ((2, 3, 4, 5, 6), None, "x has the shape [2, 3, 4, 5, 6]"),
         ((0, 7, 5), None, "x is empty (shape [0, 7, 5])"),
-        ((2, 7, 5), (1, 5, 7), "x has the shape [2, 7, 5], and the domain has [1, 5, 7]; reshape one"),
-        ((2, 34), (1, 7, 5), "x has the shape [2, 34], and the domain has [1, 7, 5]"),
+        ((2, 7, 5), (1, 5, 7), "x has the shape [2, 7, 5], and a datum of the domain has [1, 5, 7]; give data of"),
+        ((2, 34), (1, 7, 5), "x has the shape [2, 34], and a datum of the domain has [1, 7, 5]"),
     ],
 )
 def test_shapes_that_are_no_data_or_two_kinds_of_it_are_refused(shape, known, message):

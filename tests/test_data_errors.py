@@ -175,11 +175,11 @@ FOLDERS = {
     ),
     "transparency": (
         {"a.png": png(np.stack([GRAY[0]] * 4, -1))},
-        "a.png has the mode RGBA; convert the images to gray",
+        'a.png has the mode RGBA; make it gray ("L") or RGB, as Image.open(file).convert("RGB").save(file)',
     ),
     "16 bits": (
         {"a.png": png(GRAY[0].astype(np.uint16))},
-        "a.png has the mode I;16; convert the images to gray (L) or RGB",
+        'a.png has the mode I;16; make it gray ("L") or RGB',
     ),
     "an image that is none": ({"a.png": png(GRAY[0]), "b.jpg": b"no image"}, "b.jpg cannot be read (cannot identify"),
     "an image cut short": ({"a.png": png(GRAY[0])[:-30]}, "a.png cannot be read"),
@@ -228,7 +228,7 @@ OPTIONS = {
     "a domain of another shape": (
         GRAY,
         {"domain": Levels((1, 6, 5), 256)},
-        "has the shape [12, 5, 6], and the domain has",
+        "has the shape [12, 5, 6], and a datum of the domain has",
     ),
     "a domain of fewer levels": (GRAY, {"domain": Binary((1, 5, 6))}, "the train split of"),
     "levels beyond the domain": (

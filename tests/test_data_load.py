@@ -141,7 +141,7 @@ def test_the_split_is_the_seeds(tmp_path):
             "though none is above 15: if that is full scale, rescale the data, or give",
         ),
         (GRAY.reshape(40, 30) % 10, Levels((30,), 10), "rows of whole numbers, the largest 9: 10 levels"),
-        (np.stack([GRAY] * 3, -1), Levels((3, 6, 5), 256), "gray values"),
+        (np.stack([GRAY] * 3, -1), Levels((3, 6, 5), 256), "colour values on the scale 0 … 255"),
     ],
 )
 def test_the_domain_is_inferred_and_said(tmp_path, array, domain, note):

@@ -8,12 +8,13 @@ from functools import partial
 import pytest
 import torch
 from PIL import Image
+from rich.console import Console
 
 from chainrule.checkpoint import load
 from chainrule.data import load_data
 from chainrule.demo import run_demo
 from chainrule.demo.plans import PARTS, Part, Plan
-from chainrule.demo.story import difference_row, result_row
+from chainrule.demo.story import COLUMNS, difference_row, result_row
 from chainrule.domain import Binary
 from chainrule.errors import ChainruleError
 from chainrule.models.independent import Independent
@@ -22,6 +23,7 @@ from chainrule.models.pixelcnn import PixelCNN
 from chainrule.models.pixelrnn import PixelRNN
 from chainrule.stages import Work, watch
 from chainrule.tasks.evaluate import evaluate, log_prob_all
+from chainrule.trained import terminal_table
 from chainrule.training import Settings, fit
 
 SETTINGS = {"epochs": 2, "batch_size": 100, "warmup": 5, "lr": 0.01, "ema": 0.9}
@@ -86,9 +88,19 @@ def test_the_tables_have_every_model_and_its_numbers(demo):
     assert any(line.endswith("report.html") for line in lines)
 
 
+def test_the_widest_table_fits_a_terminal_unbroken():
+    row = ("Diagonal BiLSTM", "1234.56 ± 10.12", "0.5627 ± 0.0053", "10,049,700", "12345.6")
+    console = Console(width=80, file=io.StringIO())
+    console.print(terminal_table("gray digits", COLUMNS, [row]))
+    lines = console.file.getvalue().splitlines()
+    assert max(map(len, lines)) < 80
+    assert [cell.strip() for cell in lines[2].strip("┃").split("┃")] == list(COLUMNS)
+    assert [cell.strip() for cell in lines[4].strip("│").split("│")] == list(row)
+
+
 def test_the_report_has_every_number_and_every_picture(demo):
     result, _ = demo
-    html = result.report.read_text(encoding="utf-8")
+    html = result.report.read_text(encoding="utf-8").replace("\u00a0", " ")
     for run in result.runs:
         assert f"{run.test.nats:.2f} ± {run.test.stderr:.2f}" in html
     assert "44.36" in html  # 64 ln 2

@@ -96,12 +96,13 @@ def test_levels_are_rounded_and_not_cut_off():
 
 
 def test_a_grid_is_about_square_and_enlarges_small_images():
-    assert grid(draw(BITS, 36), BITS).size == (6 * (60 + GAP) + GAP,) * 2
-    assert grid(draw(BITS, 3), BITS).size == (2 * (60 + GAP) + GAP,) * 2
+    assert grid(draw(BITS, 36), BITS).size == (6 * (100 + GAP) + GAP,) * 2
+    assert grid(draw(BITS, 3), BITS).size == (2 * (300 + GAP) + GAP,) * 2
     wide = Binary((1, 2, 8))
     assert grid(draw(wide, 16), wide, scale=1).size == (2 * 10 + GAP, 8 * 4 + GAP)
     large = Binary((1, 80, 80))
-    assert grid(draw(large, 1), large).size == (84, 84)
+    assert grid(draw(large, 9), large).size == (3 * (240 + GAP) + GAP,) * 2
+    assert grid(draw(large, 64), large).size == (8 * (80 + GAP) + GAP,) * 2
 
 
 @pytest.mark.parametrize(
@@ -137,6 +138,15 @@ def test_a_completion_grid_has_original_evidence_and_completions():
         assert (np.asarray(picture)[:, left - GAP - 1] == SEAM_GRAY).all()
     again = completion_grid(x, evidence.expand(x.shape), drawn, GRAY, scale=2)
     assert (np.asarray(again) == np.asarray(picture)).all()
+
+
+def test_a_small_picture_is_enlarged_by_a_whole_factor_to_600_pixels():
+    for shape, n in (((1, 8, 8), 1), ((1, 8, 8), 4), ((1, 1, 9), 5), ((3, 9, 1), 2), ((1, 28, 28), 16)):
+        domain = Binary(shape)
+        x = draw(domain, n)
+        rows = completion_grid(x, torch.zeros(shape, dtype=torch.bool), x[:, None].expand(n, 3, *shape), domain)
+        for picture in (grid(x, domain), rows):
+            assert 600 <= max(picture.size) < 1200
 
 
 def test_a_pixel_is_given_once_all_of_its_colours_are():
@@ -295,7 +305,10 @@ def test_the_distributions_drawn_are_those_of_the_model(domain):
     assert [axes.get_visible() for axes in panels] == [True] * 4 + [False] * 2
     shown = nats.images[0].get_array()
     assert float(shown.sum()) == pytest.approx(-model.log_prob(x[None]).item(), abs=1e-4)
-    assert [text.get_text() for text in image.texts] == ["1", "2", "3", "4"]
+    marks = {0: "1", 1: "2", 2: "3", 3: "4"} if domain is GRAY else {0: "1", 1: "2", 3: "3, 4"}
+    assert [text.get_text() for text in image.texts] == list(marks.values())
+    without = distributions_figure(model, x, sites, nats=False)
+    assert [axes.get_title() for axes in without.axes][:2] == ["the image", f"1: {domain.describe_site(0)}"]
     with pytest.raises(ChainruleError, match="sites must name"):
         distributions_figure(model, x, [domain.sites])
 
@@ -322,12 +335,30 @@ def test_learning_curves_show_each_model_and_mark_the_epoch_that_was_kept():
     assert nats_limits([History([row(1, 0.0, 0.0)], best=1)])[0] < 0
 
 
+def test_the_legend_of_five_learning_curves_fits():
+    names = ["Independent", "MADE", "PixelCNN", "Row LSTM", "Diagonal BiLSTM"]
+    record = History([row(1, 90.0, 80.0), row(2, 20.0, 22.0)], best=2)
+    figure = learning_curves(dict.fromkeys(names, record))
+    to_png(figure)
+    extent = figure.legends[0].get_window_extent()
+    assert 0 <= extent.x0 < extent.x1 <= figure.bbox.width
+    assert extent.y0 >= 0
+    words = [text.get_text() for text in figure.legends[0].get_texts()]
+    columns = ["Independent", "Row LSTM", "training"], ["MADE", names[4], "validation"], ["PixelCNN", " ", "epoch kept"]
+    assert words == [word for column in columns for word in column]
+
+
 def test_likelihoods_are_drawn_with_two_standard_errors():
     figure = likelihoods_figure({"a": Evaluation(20.0, 0.5, 9, 4), "b": Evaluation(15.0, math.nan, 1, 4)})
     (axes,) = figure.axes
     spans = [container.lines[2][0].get_segments()[0][:, 0].tolist() for container in axes.containers]
     assert spans == [[19.0, 21.0], [15.0, 15.0]]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b"]
+
+
+def test_a_grid_leaves_no_more_places_empty_than_it_has_to():
+    column = Binary((1, 9, 1))
+    assert grid(draw(column, 16), column, scale=1).size == (8 * (1 + GAP) + GAP, 2 * (9 + GAP) + GAP)
 
 
 def test_every_figure_of_pictures_can_be_drawn():

@@ -18,6 +18,7 @@ from chainrule.figures.fields import LEAK, field
 from chainrule.inspection import Example, facts_of, fields_of, tour_of
 from chainrule.inspection.facts import LARGEST_TRIED, grouped, weights_of
 from chainrule.inspection.page import summary_rows, weight_rows
+from chainrule.inspection.pictures import cells, centre, pages, receptive_fields
 from chainrule.models import Independent, PixelRNN
 from chainrule.order import Order
 
@@ -135,6 +136,37 @@ def test_each_model_has_its_pictures(name):
     assert "noise" in tour.sections[-1].text
 
 
+@pytest.mark.parametrize(
+    ("cell", "shape", "drawn"),
+    [
+        ("diagonal", (1, 7, 5), "the first 6 rows and 5 columns of 7×5 pixels"),
+        ("row", (1, 7, 9), "the first 6 rows and 7 columns of 7×9 pixels"),
+        ("row", (1, 1, 9), "the first 1 row and 7 columns of 1×9 pixels"),
+        ("row", (1, 6, 7), ""),
+        ("diagonal", (1, 6, 6), ""),
+    ],
+)
+def test_an_excerpt_is_called_one(cell, shape, drawn):
+    section = cells(PixelRNN(cr.Binary(shape), cell, layers=1, features=1))
+    caption = section.pictures[0].caption
+    assert ("Drawn is an excerpt: " + drawn in caption) == bool(drawn)
+    assert ("excerpt" in caption) == bool(drawn)
+    assert ("no row above" in caption) == (shape[1] == 1)
+
+
+def test_a_pixel_has_a_picture_of_the_channels_that_were_named():
+    model = cr.PixelCNN(COLOUR, blocks=0, features=3)
+    assert pages(model, [1, 21, 41, 47, 7]) == [[1, 21, 41], [47, 7]]
+    assert centre(model) == [12, 32, 52]
+    section = receptive_fields(model, fields_of(model), [27])
+    assert section.pictures[0].alt == "Receptive fields of 1 site"
+
+
+def test_a_model_is_told_by_the_name_it_is_known_by():
+    for cell, name in {"row": "Row LSTM(cell=row, layers=1,", "diagonal": "Diagonal BiLSTM(cell=diagonal,"}.items():
+        assert facts_of(PixelRNN(GRAY, cell, layers=1, features=1), None).model.startswith(name)
+
+
 def test_too_many_sites_are_refused():
     model = cr.PixelCNN(COLOUR, blocks=0, features=3)
     with pytest.raises(cr.ChainruleError, match="1 to 9 of the sites"):
@@ -149,6 +181,7 @@ def home(tmp_path_factory):
     folder = tmp_path_factory.mktemp("home")
     cr.save(trained(cr.PixelCNN(COLOUR, blocks=1, features=3)), folder / "colour")
     cr.save(cr.MADE(ROWS, hidden=(8,)), folder / "rows")
+    cr.save(cr.MADE(GRAY, hidden=(8,)), folder / "gray")
     np.savez(folder / "colour.npz", test=draw(COLOUR).movedim(0, -1)[None].numpy().astype(np.uint8))
     return folder
 
@@ -179,7 +212,7 @@ def test_the_command_makes_a_page_and_its_pictures(home, capsys):
     cr.load(home / "colour")  # the folder of a run stays one
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert main(line) == 2
-    assert "exists and would be overwritten" in capsys.readouterr().err
+    assert "exists and would be overwritten; give another folder as --out, or remove it" in capsys.readouterr().err
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
@@ -193,6 +226,21 @@ def test_the_command_for_programs(home, tmp_path, capsys):
     assert "a sample that it drew itself (seed 3)" in (tmp_path / "new" / "index.html").read_text(encoding="utf-8")
 
 
+def test_a_warning_is_of_the_datum_that_is_shown(home, tmp_path, capsys):
+    x = draw(cr.Binary((7, *GRAY.shape)))
+    cr.fit(cr.MADE(GRAY, hidden=(8,)), x[:4], out=tmp_path / "run", epochs=1, progress=False)
+    np.savez(tmp_path / "x.npz", test=x[3:, 0].numpy().astype(np.uint8))
+    for index, known in ((0, True), (1, False)):
+        line = ["inspect", "run", "--data", "x.npz", "--index", str(index), "--out", f"new{index}"]
+        capsys.readouterr()
+        assert main([str(tmp_path / word) if word in ("run", "x.npz", f"new{index}") else word for word in line]) == 0
+        said = capsys.readouterr().err
+        assert (
+            f"the datum in the test split of {tmp_path / 'x.npz'} is equal to data that the model was" in said
+        ) == known
+        assert ("chainrule: warning: " in said) == known
+
+
 WRONG = {
     "row": ("colour --sites 4,0", "--sites 4,0 names no site"),
     "column": ("colour --sites 0,5", "columns 0 to 4"),
@@ -201,7 +249,11 @@ WRONG = {
     "negative": ("colour --sites=0,-1", "row,column"),
     "too long": ("colour --sites 0,0,0,0", "row,column"),
     "of rows": ("rows --sites 6", "a number from 0 to 5"),
-    "too many": ("colour --sites 0,1 1,1 2,2", "choose at most"),
+    "too many": (
+        "colour --sites 0,1 1,1 2,2",
+        "9 sites (a pixel without a channel counts as 3) are too many for one figure; choose",
+    ),
+    "one channel": ("gray --sites 7,0", "give row,column: rows 0 to 4, columns 0 to 5\n"),
     "index": ("colour --data HOME/colour.npz --index 1", "--index 1 is not in the test split; give 0 to 0"),
     "data": ("colour --data none.npz", "none.npz"),
     "shape": ("rows --data HOME/colour.npz", "colour.npz"),
@@ -215,7 +267,7 @@ def test_bad_input_is_one_line_and_status_2(name, home, tmp_path, capsys):
     run, *rest = line.replace("HOME", str(home)).split()
     capsys.readouterr()
     assert main(["inspect", str(home / run), "--out", str(tmp_path / "new"), *rest]) == 2
-    said = capsys.readouterr().err.splitlines()[-1]
+    said = capsys.readouterr().err.splitlines(keepends=True)[-1]
     assert said.startswith("chainrule: error: ")
     assert words in said
     assert not list(tmp_path.iterdir())

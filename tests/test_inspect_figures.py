@@ -100,7 +100,7 @@ def test_of_colours_a_row_is_a_site_and_a_column_a_channel():
     shown = np.array(images(figure)).reshape(3, 3, 4, 5)
     at = shown[:, :, 1, 2]
     assert at.tolist() == [[ITSELF, AFTER, AFTER], [SEEN, ITSELF, AFTER], [SEEN, SEEN, ITSELF]]
-    assert [axes.get_ylabel() for axes in figure.axes][::3] == [f"row 1, column 2, {name}" for name in "RGB"]
+    assert [axes.get_ylabel() for axes in figure.axes][::3] == [f"row 1\ncolumn 2, {name}" for name in "RGB"]
     with pytest.raises(cr.ChainruleError, match="sites must name"):
         fields_figure(model.receptive_field(), model.order, COLOUR, [60])
 
@@ -131,6 +131,7 @@ def test_all_sites_are_shown_in_the_order():
     sites = model.order.sites
     assert (np.asarray(shown) == SEEN).tolist() == model.receptive_field()[sites][:, sites].tolist()
     assert np.asarray(shown).diagonal().tolist() == [ITSELF] * 6
+    assert sites_figure(model.receptive_field(), model.order).axes[0].images[0].get_extent() == [-0.5, 5.5, 5.5, -0.5]
 
 
 # Steps.
@@ -272,6 +273,21 @@ def test_the_maps_are_means_and_bits(domain):
     assert np.asarray(image).shape[:2] == domain.shape[1:]
 
 
+@pytest.mark.parametrize("shape", [(1, 1, 9), (1, 9, 1), (3, 1, 9), (3, 9, 1), (1, 40, 2)])
+def test_wide_and_tall_images_make_no_wide_or_tall_figures(shape):
+    domain = cr.Binary(shape)
+    model, x = Independent(domain), draw(domain)
+    seen, rows = model.receptive_field(), len(range(shape[0]))
+    figures = {
+        fields_figure(seen, model.order, domain, [each * shape[1] * shape[2] for each in range(rows)]): rows,
+        growth_figure({"a": seen, "b": seen, "c": seen}, model.order, domain, 0): 1,
+        expected_figure(model, x): min(rows, 2),
+        distributions_figure(model, x): 2,
+    }
+    for figure, parts in figures.items():
+        assert 1.0 <= figure.get_size_inches()[1] <= 1.2 + parts * 4.0
+
+
 def test_rows_are_shown_in_the_order():
     model, x = trained(cr.MADE(ROWS, hidden=(8,), order=(3, 1, 0, 2, 5, 4))), draw(ROWS)
     above, below = expected_values_figure(model, x).axes
@@ -281,19 +297,15 @@ def test_rows_are_shown_in_the_order():
         conditionals.table[0, :, 1].detach()[model.order.sites].tolist()
     )
     assert above.lines[0].get_ydata().tolist() == x[model.order.sites].tolist()
+    assert above.lines[0].get_xdata().tolist() == list(range(6))
     assert below.patches[0].get_data().values.tolist() == pytest.approx(bits[model.order.sites].tolist())
     to_png(expected_values_figure(Independent(cr.Levels((4,), 3)), torch.tensor([0, 1, 2, 0])))
 
 
-def test_the_sites_of_one_pixel_are_marked_side_by_side():
+def test_the_sites_of_one_pixel_share_a_mark_on_that_pixel():
     model, x = trained(cr.PixelCNN(COLOUR, blocks=0, features=3)), draw(COLOUR)
-    marks = distributions_figure(model, x, [0, 20, 40, 4]).axes[0].texts
-    assert [(mark.xy, mark.get_position()[0]) for mark in marks] == [
-        ((0, 0), 0),
-        ((0, 0), 15),
-        ((0, 0), 30),
-        ((4, 0), 0),
-    ]
+    marks = distributions_figure(model, x, [0, 20, 40, 4, 19, 59, 24]).axes[0].texts
+    assert {mark.get_position(): mark.get_text() for mark in marks} == {(0, 0): "1–3", (4, 0): "4, 7", (4, 3): "5, 6"}
     assert all(mark.get_bbox_patch().get_edgecolor()[:3] == pytest.approx(rgb(ACCENT)) for mark in marks)
 
 

@@ -226,7 +226,7 @@ def test_a_model_can_be_trained_whatever_mode_the_first_of_its_size_was_made_in(
     ("arguments", "message"),
     [
         ({"cell": "column"}, "the cells row and diagonal, not 'column'"),
-        ({"cell": "row", "full_context": True}, "full_context needs"),
+        ({"cell": "row", "full_context": True}, "full_context is of the diagonal cell alone, and cell is 'row'"),
         ({"cell": "diagonal", "layers": 0, "full_context": True}, "full_context needs"),
         ({"layers": -1}, "0 to 1000 layers"),
         ({"features": 0}, "PixelRNN needs at least 1 feature"),

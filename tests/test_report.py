@@ -69,8 +69,27 @@ def test_a_report_needs_nothing_else(page):
     assert not re.search(r"https?://|//\w|@import|url\(", html)
     for tag, attrs in Reader(html).tags:
         assert tag not in ("script", "link", "iframe", "object")
-        assert "href" not in attrs
+        assert attrs.get("href", "#").startswith("#")
         assert attrs.get("src", "data:").startswith("data:")
+
+
+def test_a_number_and_its_error_part_at_the_sign_if_anywhere(page):
+    assert "<td class=number>−1.50 ±\u00a00.02</td>" in page.html()
+
+
+@pytest.mark.parametrize("chapters", [3, 4])
+def test_many_chapters_have_a_list_of_links(chapters):
+    page = Page("")
+    for number in range(chapters):
+        page.heading(f"chapter <{number}>")
+        page.heading("part", level=3)
+    reader = Reader(page.html())
+    links = [attrs["href"] for tag, attrs in reader.tags if tag == "a"]
+    places = [attrs["id"] for tag, attrs in reader.tags if tag == "h2"]
+    assert len(set(places)) == chapters
+    assert links == ([f"#{place}" for place in places] if chapters == 4 else [])
+    assert reader.text.count("chapter <3>") == (2 if chapters == 4 else 0)
+    assert "<a" not in page.markdown()
 
 
 def test_pictures_are_inside_byte_for_byte(page):
@@ -121,3 +140,19 @@ def test_a_report_is_written_whole_in_place_of_the_old_one(tmp_path, page):
     assert list(tmp_path.iterdir()) == [path]
     with pytest.raises(ChainruleError, match="cannot be written"):
         page.write(path / "report.html")
+
+
+def test_markdown_says_what_the_page_says(tmp_path):
+    page = Page("A * B")
+    page.heading("p(x_{i}) | rest")
+    page.points(["`a_b | c*`", "m^{2} [x] <y>"])
+    page.code("x < 1")
+    page.table(["name", "n"], [["a_b", "1 ± 2"], ["c", "3"]], "both")
+    page.figure(b"", "caption", "alt", "file.png")
+    assert page.markdown().split("\n\n") == [
+        "# A \\* B", "## p(x<sub>i</sub>) \\| rest", "- `a_b | c*`\n- m<sup>2</sup> \\[x\\] \\<y\\>",
+        "```text\nx < 1\n```", "| name | n |\n| --- | --: |\n| a\\_b | 1 ± 2 |\n| c | 3 |", "both",
+        "![alt](file.png)", "caption\n",
+    ]  # fmt: skip
+    page.write(tmp_path / "x.md")
+    assert (tmp_path / "x.md").read_text(encoding="utf-8") == page.markdown()

@@ -160,7 +160,7 @@ def test_another_machine_is_said(run, tmp_path, capsys):
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err.splitlines() == [
-        "resumed after epoch 3, update 0 of the next",
+        "this run is finished: it ended after epoch 3, and nothing is left to train",
         "warning: the run began with threads 64, and now it is 1: "
         "the weights may differ in their last digits from those of an unbroken run",
     ]

@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import asdict, replace
 from importlib import import_module, invalidate_caches
+from operator import attrgetter
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from jsonargparse import ArgumentParser, Namespace
 
-from chainrule.errors import ChainruleError
+from chainrule.errors import ChainruleError, raised_at
 from chainrule.files import refuse_existing
 from chainrule.progress import bar
 
@@ -68,10 +70,20 @@ def options(parser: ArgumentParser, _argv: Sequence[str]) -> None:
 def run(args: Namespace) -> int:
     if ":" in args.run and not Path(args.run).exists():
         return check_function(args)
+    if not is_folder(args.run):
+        remedy = "give that of a run, or MODULE:FUNCTION, as model:net for net in the file model.py of this folder"
+        raise ChainruleError(f"there is no folder {args.run!r}; {remedy}")
     given = [f"--{name}" for name in NEEDED + ALLOWED if getattr(args, name) is not None]
     if given:
         raise ChainruleError(f"{', '.join(given)}: of MODULE:FUNCTION alone, and {args.run} is to be a run")
     return check_run(args)
+
+
+def is_folder(name: str) -> bool:
+    try:
+        return Path(name).is_dir()
+    except (OSError, ValueError):  # a name longer than any file's, or none
+        return False
 
 
 def check_run(args: Namespace) -> int:
@@ -113,7 +125,7 @@ def check_function(args: Namespace) -> int:
             )  # fmt: skip
     report = replace(report, name=args.run)
     if args.out:
-        save_figure(leak_figure(report, args.run), args.out)
+        save_figure(leak_figure(report), args.out)
     print(json.dumps(report.to_dict()) if args.json else report)
     return 0 if report.passed else 1
 
@@ -130,9 +142,9 @@ def no_verdict(name: str) -> Iterator[None]:
     except ChainruleError:
         raise
     except Exception as error:
-        what = f"{type(error).__name__}: {error}"
+        what = f"{type(error).__name__}: {error}{raised_at(error)}"
         remedy = "nothing was found out; give an nn.Module in plain PyTorch, in which this works"
-        raise ChainruleError(f"{name} cannot be checked ({what}); {remedy}") from error
+        raise ChainruleError(f"{name} cannot be checked: {what}; {remedy}") from error
 
 
 def check_picture(out: str | None) -> None:
@@ -165,25 +177,39 @@ def numbers(text: str, option: str) -> tuple[int, ...]:
 
 
 def named(text: str) -> Callable[[Tensor], Tensor]:
-    """What `module:name` names, once it is known to be callable.
+    """What `module:name` names, once it is known to be callable; the name may have dots, as in `model:best.net`.
 
     Raises:
         ChainruleError: a module that cannot be imported, or does not have that name; a class; nothing callable.
     """
     place, _, name = text.partition(":")
+    module = imported(place)
     try:
-        module: Any = import_module(place)
-    except (Exception, SystemExit) as error:  # a user's module may raise anything, or be a program
-        remedy = "give a module of this folder, by its name without .py, as in model:net"
-        raise ChainruleError(f"{place} cannot be imported ({type(error).__name__}: {error}); {remedy}") from error
-    if not hasattr(module, name):
-        raise ChainruleError(f"{module.__file__} has no {name!r}; name a function or nn.Module of it, as in model:net")
-    fn: Any = getattr(module, name)
+        fn: Any = attrgetter(name)(module)
+    except AttributeError:
+        where = getattr(module, "__file__", None) or place
+        raise ChainruleError(f"{where} has no {name!r}; name a function or nn.Module of it, as in model:net") from None
     if isinstance(fn, type):
         raise ChainruleError(f"{text} is a class; make one in the module, such as `net = {name}(...)`, and name that")
     if not callable(fn):
         raise ChainruleError(f"{text} is of type {type(fn).__name__}; it must be callable on a batch of images")
     return fn  # type: ignore[no-any-return]
+
+
+def imported(place: str) -> ModuleType:
+    """The module of that name.
+
+    Raises:
+        ChainruleError: there is none, or it raises.
+    """
+    try:
+        return import_module(place)
+    except (Exception, SystemExit) as error:  # a user's module may raise anything, or be a program
+        where = raised_at(error)
+        own = where or isinstance(error, SyntaxError)  # whose words tell its file and line
+        remedy = "mend that" if own else "give a module of this folder, by its name without .py, as in model:net"
+        what = f"{type(error).__name__}: {error}{where}"
+        raise ChainruleError(f"{place} cannot be imported: {what}; {remedy}") from error
 
 
 @contextmanager

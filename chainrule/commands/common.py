@@ -5,13 +5,14 @@ from __future__ import annotations
 import inspect
 import sys
 import typing
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from docstring_parser import parse
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import SUPPRESS, ArgumentParser, Namespace
 from torch import Tensor
 
 from chainrule.checkpoint import CONFIG, load, read_config, read_tensors
@@ -29,9 +30,17 @@ MOST = 10**9
 
 
 def add_keywords(
-    parser: ArgumentParser, function: typing.Callable[..., Any], prefix: str = "", skip: tuple[str, ...] = ()
+    parser: ArgumentParser,
+    function: typing.Callable[..., Any],
+    prefix: str = "",
+    skip: tuple[str, ...] = (),
+    told: Mapping[str, Any] | None = None,
 ) -> None:
-    """An option for each keyword of the function, with its type, default and words from the docstring."""
+    """An option for each keyword of the function, with its type, default and words from the docstring.
+
+    Args:
+        told: the help tells these defaults in place of the function's, and what is not given is absent when parsed.
+    """
     hints, words = (
         typing.get_type_hints(function),
         {each.arg_name: each.description for each in parse(inspect.getdoc(function) or "").params},
@@ -40,10 +49,25 @@ def add_keywords(
         hints |= typing.get_type_hints(function.__init__)
     for name, parameter in inspect.signature(function).parameters.items():
         if name not in skip and parameter.default is not inspect.Parameter.empty:
-            option = f"--{prefix}{name.replace('_', '-')}"
-            parser.add_argument(
-                option, type=hints[name], default=parameter.default, help=(words.get(name) or "").replace("\n", " ")
-            )
+            option, help_ = f"--{prefix}{name.replace('_', '-')}", (words.get(name) or "").replace("\n", " ")
+            default = parameter.default
+            if told is not None:
+                shown = told.get(name, default)
+                help_ += " (type: %(type)s)" if shown is None else f" (type: %(type)s, default: {shown})"
+                default = SUPPRESS
+            parser.add_argument(option, type=hints[name], default=default, help=help_)
+
+
+def nested(args: Namespace, name: str) -> dict[str, Any]:
+    """The options below a name, such as --made.hidden below made.
+
+    Raises:
+        ChainruleError: a --config that has something else there.
+    """
+    below = args.get(name)
+    if below is not None and not isinstance(below, Namespace):
+        raise ChainruleError(f"{name} in the --config must hold the model's own options, and is {below!r}")
+    return {} if below is None else dict(vars(below))
 
 
 def add_run(parser: ArgumentParser) -> None:
@@ -77,8 +101,8 @@ def load_run(args: Namespace) -> AutoregressiveModel:
 
 
 def load_split(args: Namespace, model: AutoregressiveModel) -> Split:
-    """The split asked for, prepared as the run recorded, with a warning where the model was trained on it."""
-    recipe, digests = recorded_data(Path(args.run))
+    """The split asked for, prepared as the run recorded."""
+    recipe, _ = recorded_data(Path(args.run))
     data = prepared(args.data, recipe or Preprocessing(), model.domain)
     if recipe is None and data.parted:
         raise ChainruleError(
@@ -88,24 +112,31 @@ def load_split(args: Namespace, model: AutoregressiveModel) -> Split:
     split = pick(data, args.split)
     for note in data.notes:
         print(f"{data.source}: {note}", file=sys.stderr)
-    for name, meaning in {"train": "trained on", "valid": "chosen by"}.items():
-        known = len(split) if digests.get(name) == split.digest else count_seen(Path(args.run), name, split)
-        if known:
-            warn(
-                f"{known} of {len(split)} data in the {args.split} split of {args.data} are equal to data that the "
-                f"model was {meaning}: unless by chance, results on them say nothing of new data"
-            )
-        if known == len(split):
-            break
     return split
 
 
-def count_seen(run: Path, name: str, split: Split) -> int:
-    """How many data of the split the run looked at, in its own split of that name."""
+def warn_of_known(args: Namespace, split: Split, rows: Tensor) -> None:
+    """Warns where the model was trained on, or chosen by, some of those rows of the split that are used."""
+    _, digests = recorded_data(Path(args.run))
+    for name, meaning in {"train": "trained on", "valid": "chosen by"}.items():
+        same = digests.get(name) == split.digest
+        known = len(rows) if same else count_seen(Path(args.run), name, split, rows)
+        if known:
+            used = "the datum" if len(rows) == 1 else f"{known} of {len(rows)} data"
+            warn(
+                f"{used} in the {args.split} split of {args.data} {'is' if known == 1 else 'are'} equal to data that "
+                f"the model was {meaning}: unless by chance, results on such data say nothing of new data"
+            )
+        if known == len(rows):
+            break
+
+
+def count_seen(run: Path, name: str, split: Split, rows: Tensor) -> int:
+    """How many of those rows of the split the run looked at, in its own split of that name."""
     if not (run / SEEN).exists():
         return 0
     seen = read_tensors(run / SEEN)[0].get(name, torch.empty(0, dtype=torch.int64))
-    return int(torch.isin(split.fingerprints(), seen).sum())
+    return int(torch.isin(split.fingerprints()[rows], seen).sum())
 
 
 def recorded_data(run: Path) -> tuple[Preprocessing | None, dict[str, str]]:

@@ -6,21 +6,36 @@ import json
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import SUPPRESS, ArgumentParser, Namespace
 from rich.console import Console
-from rich.table import Table
 
-from chainrule.commands.common import add_data, add_keywords
-from chainrule.compare import COMPARED, HTML, MARKDOWN, MINUTES, RECURRENT, SETTLED, Comparison, Terms, compare
+from chainrule.commands.common import add_data, add_keywords, nested
+from chainrule.compare import (
+    COMPARED,
+    FAMILIES,
+    HTML,
+    MARKDOWN,
+    MINUTES,
+    RECURRENT,
+    SETTLED,
+    Comparison,
+    Terms,
+    compare,
+)
+from chainrule.compare.families import SETTINGS
 from chainrule.compare.story import LIKELIHOOD, TRAINING, likelihood_row, training_row
 from chainrule.data import load_data
+from chainrule.errors import TrainingStopped
 from chainrule.files import refuse_existing
 from chainrule.models import BY_NAME
+from chainrule.trained import terminal_table
 from chainrule.training import Settings
 
 WIDE = 4
 """Columns of likelihoods that fit into a terminal."""
+AGAIN = "give the same command again with --resume"
 
 
 def options(parser: ArgumentParser, _argv: Sequence[str]) -> None:
@@ -28,15 +43,9 @@ def options(parser: ArgumentParser, _argv: Sequence[str]) -> None:
     add_data(parser)
     parser.add_argument("--out", type=str, required=True, help="a new folder, for the report and the runs")
     parser.add_argument("--resume", action="store_true", help="go on with the comparison in --out, if there is one")
-    parser.add_argument("--minutes", type=float | None, help=f"of training for each model; {MINUTES:g} unless given")
-    parser.add_argument("--updates", type=int | None, help="for each model, instead of minutes")
-    parser.add_argument("--models", type=list[str] | None, help=f"some of {', '.join(COMPARED)}, as [made,pixelcnn]")
-    parser.add_argument("--samples", type=int | None, help="how many each model draws; 16, of large data 4")
-    parser.add_argument(
-        "--ablation", type=str | None, help=f"{' or '.join(RECURRENT)}: also with and without residual and skip"
-    )
+    add_terms(parser)
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
-    add_keywords(parser, load_data, skip=("seed", "domain"))
+    add_keywords(parser, load_data, skip=("seed", "domain"), told={})
     parser.add_argument(
         "--data-seed", type=int, default=0, help="of the split, where the data has none, and of a binarization"
     )
@@ -44,27 +53,38 @@ def options(parser: ArgumentParser, _argv: Sequence[str]) -> None:
     add_overrides(parser)
 
 
+def add_terms(parser: ArgumentParser) -> None:
+    """What is compared, and under which budget; what is not given is absent when parsed."""
+    recurrent = " or ".join(RECURRENT)
+    for name, kind, words in (
+        ("minutes", float, f"of training for each model; {MINUTES:g} unless these or --updates are given"),
+        ("updates", int, "for each model, instead of minutes"),
+        ("models", list[str] | str, f"some of {','.join(COMPARED)}; all that take such data unless given"),
+        ("samples", int, "how many each model draws; 16 unless given, of large data 4"),
+        ("ablation", str, f"{recurrent}: also with and without residual and skip; neither unless given"),
+    ):
+        parser.add_argument(f"--{name}", type=kind, default=SUPPRESS, help=words)
+
+
 def add_overrides(parser: ArgumentParser) -> None:
     """The settings of training, and each family's own options; what is not given has the default of the family."""
-    before = set(parser.get_defaults().keys())
-    add_keywords(parser, Settings, skip=SETTLED)
+    add_keywords(parser, Settings, skip=SETTLED, told=SETTINGS)
     for name in COMPARED:
-        add_keywords(parser, BY_NAME[name].make, f"{name}.", skip=("seed", "order", *BY_NAME[name].fixed))
-    parser.set_defaults(dict.fromkeys(set(parser.get_defaults().keys()) - before))
+        skip = ("seed", "order", *BY_NAME[name].fixed)
+        add_keywords(parser, BY_NAME[name].make, f"{name}.", skip, told=FAMILIES[name].told)
 
 
 def run(args: Namespace) -> int:
     out = Path(args.out)
     if not args.resume:
         refuse_existing(out)
-    data = load_data(args.data, binarize=args.binarize, levels=args.levels, seed=args.data_seed)
-    settings = {field.name: args[field.name] for field in fields(Settings) if field.name not in SETTLED}
-    arguments = {name: given(dict(vars(args.get(name.replace("-", "_"), {})))) for name in COMPARED}
-    terms = Terms(
-        models=None if args.models is None else tuple(args.models), minutes=args.minutes, updates=args.updates,
-        arguments=arguments, settings=given(settings), samples=args.samples, ablation=args.ablation, seed=args.seed,
-    )  # fmt: skip
-    comparison = compare(data, out, terms, resume=args.resume, progress=not args.json)
+    data = load_data(args.data, seed=args.data_seed, **given(args, "binarize", "levels"))
+    try:
+        comparison = compare(data, out, terms(args), resume=args.resume)
+    except KeyboardInterrupt:
+        raise TrainingStopped(f"interrupted; to go on, {AGAIN}", interrupted=True) from None
+    except TrainingStopped as stop:
+        raise TrainingStopped(f"{stop}: {AGAIN}" if stop.interrupted else str(stop), stop.interrupted) from None
     if args.json:
         print(json.dumps(comparison.to_dict()))
     else:
@@ -72,22 +92,39 @@ def run(args: Namespace) -> int:
     return 0
 
 
-def given(options: dict[str, object]) -> dict[str, object]:
-    """Those that were given."""
-    return {name: value for name, value in options.items() if value is not None}
+def terms(args: Namespace) -> Terms:
+    """What is asked of the comparison."""
+    settings = [field.name for field in fields(Settings) if field.name not in SETTLED]
+    return Terms(
+        models=names(args.get("models")),
+        arguments={name: nested(args, name.replace("-", "_")) for name in COMPARED},
+        settings=given(args, *settings),
+        seed=args.seed,
+        **given(args, "minutes", "updates", "samples", "ablation"),
+    )
+
+
+def given(args: Namespace, *options: str) -> dict[str, Any]:
+    """Those of the options that were given."""
+    return {name: args[name] for name in options if name in args}
+
+
+def names(models: str | list[str] | None) -> tuple[str, ...] | None:
+    """The names of models, given as a list, or in one word with commas between them.
+
+    Example:
+        >>> names("made,row-lstm"), names(["made"]), names(None)
+        (('made', 'row-lstm'), ('made',), None)
+    """
+    words = models.split(",") if isinstance(models, str) else models
+    return None if words is None else tuple(word.strip() for word in words if word.strip())
 
 
 def print_tables(comparison: Comparison) -> None:
     """The likelihoods and what they cost, and where the rest is, on standard output."""
     console, test = Console(highlight=False), comparison.entries[0].test
-    for title, columns, row, entries in (
-        (f"{test.n} test data, D = {test.sites}", LIKELIHOOD[:WIDE], likelihood_row, comparison.entries),
-        (f"budget: {comparison.terms.budget} a model", TRAINING, training_row, comparison.compared),
-    ):
-        table = Table(title=title, title_justify="left")
-        for column in columns:
-            table.add_column(column, justify="left" if column == "model" else "right")
-        for entry in entries:
-            table.add_row(*row(entry)[: len(columns)])
-        console.print(table)
+    likelihoods = [likelihood_row(entry)[:WIDE] for entry in comparison.entries]
+    console.print(terminal_table(f"{test.n} test data, D = {test.sites}", LIKELIHOOD[:WIDE], likelihoods))
+    training = [training_row(entry) for entry in comparison.compared]
+    console.print(terminal_table(f"budget: {comparison.terms.budget} a model", TRAINING, training))
     console.print(f"Report: {comparison.out / HTML}, {comparison.out / MARKDOWN}", soft_wrap=True)

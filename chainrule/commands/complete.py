@@ -17,6 +17,7 @@ from chainrule.commands.common import (
     check_out,
     load_run,
     load_split,
+    warn_of_known,
     write_arrays,
 )
 from chainrule.domain import Domain
@@ -24,6 +25,7 @@ from chainrule.errors import ChainruleError
 from chainrule.models import AutoregressiveModel
 from chainrule.progress import bar
 from chainrule.tasks.complete import complete
+from chainrule.words import counted
 
 KEEP = ("top", "bottom", "left", "right")
 
@@ -34,7 +36,9 @@ def options(parser: ArgumentParser, _argv: Sequence[str]) -> None:
     parser.add_argument("--keep", choices=KEEP, default="top", help="the half of each image that is given")
     parser.add_argument("-n", type=int, default=5, help="completions of each image")
     parser.add_argument("--images", type=int, default=8, help="how many images, spread evenly over the split")
-    parser.add_argument("--out", type=str, required=True, help="a new file: .png for a picture, .npz for the values")
+    parser.add_argument(
+        "--out", type=str, required=True, help="a new file: .png for a picture, enlarged if small; .npz for the values"
+    )
     add_draw(parser)
 
 
@@ -45,32 +49,42 @@ def run(args: Namespace) -> int:
     model = load_run(args)
     evidence = given_half(model, args.keep)
     check_out(out, model.domain, (".png", ".npz"))
-    x = spread(load_split(args, model).values(), args.images)
+    split = load_split(args, model)
+    rows = spread(len(split), args.images)
+    warn_of_known(args, split, rows)
+    x = split.values()[rows]
     with bar("completing", len(x) * args.n) as shown:
         draws = complete(model, x, evidence, args.n, seed=args.seed, temperature=args.temperature, tick=shown)
     write_completions(out, x, evidence, draws, model.domain)
-    print(f"{len(x)} images, {args.n} completions each: {out}")
+    print(f"{counted(len(x), 'image')}, {counted(args.n, 'completion')} each: {out}")
     return 0
 
 
-def spread(x: Tensor, n: int) -> Tensor:
-    """n of the data, evenly spread from the first to the last: data are often sorted by what they show."""
-    return x[torch.linspace(0, len(x) - 1, min(n, len(x))).long()]
+def spread(count: int, n: int) -> Tensor:
+    """The rows of n of so many data, evenly spread from the first to the last: data are often sorted.
+
+    Example:
+        >>> spread(10, 3).tolist()
+        [0, 4, 9]
+    """
+    return torch.linspace(0, count - 1, min(n, count)).long()
 
 
 def given_half(model: AutoregressiveModel, side: str) -> Tensor:
     """`kept_half` of the model's domain.
 
     Raises:
-        ChainruleError: the data are no images, or the half is not what the model's order begins with.
+        ChainruleError: the data are no images, or the half holds no pixel or is not what the model's order begins with.
     """
-    prefixes = [each for each in KEEP if model.order.is_prefix(kept_half(model.domain, each).flatten())]
+    halves = {each: kept_half(model.domain, each) for each in KEEP}
+    prefixes = [each for each, half in halves.items() if half.any() and model.order.is_prefix(half.flatten())]
     if side not in prefixes:
-        raise ChainruleError(
-            f"--keep {side} is not what the model's order begins with, and what is drawn would ignore it; "
-            f"this order takes {', '.join(prefixes) or 'no half'}"
-        )
-    return kept_half(model.domain, side)
+        fault = "not what the model's order begins with, and what is drawn would ignore it"
+        if not halves[side].any():
+            height, width = model.domain.shape[1:]
+            fault = f"no pixel in images of {height}×{width}, and nothing would be given"
+        raise ChainruleError(f"--keep {side} is {fault}; this order takes {', '.join(prefixes) or 'no half'}")
+    return halves[side]
 
 
 def kept_half(domain: Domain, side: str) -> Tensor:

@@ -7,9 +7,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict
 
+import torch
 from jsonargparse import ArgumentParser, Namespace
 
-from chainrule.commands.common import add_run, add_split, load_run, load_split
+from chainrule.commands.common import add_run, add_split, load_run, load_split, warn_of_known
 from chainrule.progress import bar
 from chainrule.tasks.evaluate import evaluate
 
@@ -23,6 +24,7 @@ def options(parser: ArgumentParser, _argv: Sequence[str]) -> None:
 def run(args: Namespace) -> int:
     model = load_run(args)
     split = load_split(args, model)
+    warn_of_known(args, split, torch.arange(len(split)))
     with bar("evaluating", len(split), show=not args.json) as shown:
         result = evaluate(model, split, tick=shown)
     if args.json:

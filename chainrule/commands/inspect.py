@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+import torch
 from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 from rich.table import Table
 
-from chainrule.commands.common import add_run, add_split, load_run, load_split
+from chainrule.commands.common import add_run, add_split, load_run, load_split, warn_of_known
 from chainrule.domain import Domain, channel_name
 from chainrule.errors import ChainruleError
 from chainrule.files import new_directory, refuse_existing
@@ -39,8 +40,7 @@ def options(parser: ArgumentParser, _argv: Sequence[str]) -> None:
 
 
 def run(args: Namespace) -> int:
-    out = Path(args.out or Path(args.run) / "inspect")
-    refuse_existing(out)
+    out = new_folder(args)
     model = load_run(args)
     sites = None if args.sites is None else sites_named(args.sites, model.domain)
     if sites is not None:
@@ -61,6 +61,21 @@ def run(args: Namespace) -> int:
     tell = tell_json if args.json else tell_tables
     tell(out, facts, tour)
     return 0
+
+
+def new_folder(args: Namespace) -> Path:
+    """Where the page goes.
+
+    Raises:
+        ChainruleError: something is there already.
+    """
+    if args.out is not None:
+        refuse_existing(Path(args.out))
+        return Path(args.out)
+    out = Path(args.run) / "inspect"
+    if out.exists():
+        raise ChainruleError(f"{out} exists and would be overwritten; give another folder as --out, or remove it first")
+    return out
 
 
 def sites_named(words: Sequence[str], domain: Domain) -> list[int]:
@@ -105,8 +120,9 @@ def site_form(domain: Domain) -> str:
     if not domain.is_image:
         return f"a number from 0 to {domain.sites - 1}"
     channels, height, width = domain.shape
-    names = "R, G or B" if channels == 3 else f"0 to {channels - 1}"
-    return f"row,column or row,column,channel: rows 0 to {height - 1}, columns 0 to {width - 1}, channels {names}"
+    form, names = "row,column or row,column,channel", "R, G or B" if channels == 3 else f"0 to {channels - 1}"
+    where = f"rows 0 to {height - 1}, columns 0 to {width - 1}"
+    return f"row,column: {where}" if channels == 1 else f"{form}: {where}, channels {names}"
 
 
 def example_of(args: Namespace, model: AutoregressiveModel) -> Example:
@@ -118,9 +134,11 @@ def example_of(args: Namespace, model: AutoregressiveModel) -> Example:
     if args.data is None:
         x = sample(model, 1, seed=args.seed)[0]
         return Example(x, f"a sample that it drew itself (seed {args.seed})")
-    values = load_split(args, model).values()
+    split = load_split(args, model)
+    values = split.values()
     if not 0 <= args.index < len(values):
         raise ChainruleError(f"--index {args.index} is not in the {args.split} split; give 0 to {len(values) - 1}")
+    warn_of_known(args, split, torch.tensor([args.index]))
     return Example(values[args.index], f"datum {args.index} of the {args.split} split of {args.data}")
 
 

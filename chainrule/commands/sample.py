@@ -10,14 +10,16 @@ from jsonargparse import ArgumentParser, Namespace
 from chainrule.commands.common import add_draw, add_run, check_count, check_out, load_run, write_data
 from chainrule.progress import bar
 from chainrule.tasks.sample import sample
+from chainrule.words import counted
 
 
 def options(parser: ArgumentParser, _argv: Sequence[str]) -> None:
     add_run(parser)
     parser.add_argument("-n", type=int, default=64, help="how many")
     parser.add_argument(
-        "--out", type=str, required=True, help="a new file: .png for a picture, .npy or .npz for the values"
-    )
+        "--out", type=str, required=True,
+        help="a new file: .png for a picture, enlarged if small; .npy or .npz for the values",
+    )  # fmt: skip
     add_draw(parser)
 
 
@@ -29,5 +31,5 @@ def run(args: Namespace) -> int:
     with bar("sampling", args.n) as shown:
         x = sample(model, args.n, seed=args.seed, temperature=args.temperature, tick=shown)
     write_data(out, x, model.domain)
-    print(f"{args.n} samples: {out}")
+    print(f"{counted(args.n, 'sample')}: {out}")
     return 0

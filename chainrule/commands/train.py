@@ -9,7 +9,7 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
-from chainrule.commands.common import add_keywords
+from chainrule.commands.common import add_keywords, nested
 from chainrule.data import load_data
 from chainrule.domain import Domain
 from chainrule.errors import ChainruleError
@@ -61,7 +61,7 @@ def run(args: Namespace) -> int:
     model = build(args, data.domain)
     parameters = sum(each.numel() for each in model.parameters())
     say(*(f"{data.source}: {note}" for note in data.notes))
-    say(f"{type(model).__name__}, {parameters} parameters, on {len(data.train)} data")
+    say(f"{model.in_words()}, {parameters} parameters, on {len(data.train)} data")
     history = fit(model, data, out=args.out, resume=args.resume, **asdict(settings))
     say(f"kept epoch {history.best}{f' ({history.stopped})' if history.stopped else ''}: {args.out}")
     return 0
@@ -71,16 +71,9 @@ def build(args: Namespace, domain: Domain) -> AutoregressiveModel:
     """The model that was asked for.
 
     Raises:
-        ChainruleError: arguments that its class does not take.
+        ChainruleError: options that it does not take.
     """
-    given = args.get("model")
-    if given is not None and not isinstance(given, Namespace):
-        raise ChainruleError(f"model in the --config must hold the model's own options, and is {given!r}")
-    try:
-        return BY_NAME[args.name](domain, seed=args.seed, **(vars(given) if given else {}))
-    except (TypeError, OverflowError) as error:
-        reason = str(error).split("\n")[0]
-        raise ChainruleError(f"{args.name} does not take these options ({reason})") from None
+    return BY_NAME[args.name](domain, seed=args.seed, **nested(args, "model"))
 
 
 def say(*lines: str) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from chainrule.compare.families import COMPARED, FAMILIES, RECURRENT, SETTLED
-from chainrule.compare.pictures import by_minutes, drawable, fields, samples
+from chainrule.compare.pictures import by_minutes, fields, samples
 from chainrule.compare.plan import MINUTES, Plan, Terms, open_plan
 from chainrule.compare.runs import Entry, carry_out
 from chainrule.compare.story import HTML, MARKDOWN, Comparison, write_report
 from chainrule.data import Data
 from chainrule.errors import ChainruleError
+from chainrule.figures import is_picture
 from chainrule.files import replacing
 from chainrule.progress import Bar, bar
 from chainrule.report import Section
@@ -88,8 +89,9 @@ def _carry_out(plan: Plan, data: Data, out: Path, seed: int, shown: Bar) -> dict
 def _sections(comparison: Comparison) -> dict[str, Section]:
     """The pictures, by their chapter; those that the data allow."""
     entries, compared, domain = comparison.entries, comparison.compared, comparison.data.domain
-    sections = {"likelihoods": likelihoods(entries, "likelihoods"), "minutes": by_minutes(compared)}
-    if drawable(domain):
+    minutes = by_minutes(compared, [entry.name for entry in entries])
+    sections = {"likelihoods": likelihoods(entries, "likelihoods"), "minutes": minutes}
+    if is_picture(domain):
         drawn = {entry.name: entry.found.drawn for entry in entries}
         sections["samples"] = samples(drawn, values(comparison.data.test), domain)
         if (

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from chainrule.compare.yardstick import STILL
-from chainrule.domain import Domain
+from chainrule.domain import Binary, Domain
 from chainrule.errors import ChainruleError
 from chainrule.models import BY_NAME, AutoregressiveModel, PixelRNN
 from chainrule.seeding import Seed
@@ -29,12 +29,14 @@ class Family:
         title: its name in reports.
         size: the arguments for a domain.
         images: it takes images only.
+        varied: in words, those of the arguments that are not the same for all domains.
     """
 
     name: str
     title: str
     size: Callable[[Domain], dict[str, Any]]
     images: bool = True
+    varied: Mapping[str, str] = field(default_factory=dict)
 
     def make(self, domain: Domain, arguments: Mapping[str, Any], seed: Seed) -> AutoregressiveModel:
         """A model of the family.
@@ -42,15 +44,16 @@ class Family:
         Raises:
             ChainruleError: arguments that it does not take.
         """
-        try:
-            return BY_NAME[self.name](domain, seed=seed, **arguments)
-        except (TypeError, OverflowError) as error:
-            reason = str(error).split("\n")[0]
-            raise ChainruleError(f"{self.title} does not take {dict(arguments)} ({reason})") from None
+        return BY_NAME[self.name](domain, seed=seed, **arguments)
 
     def arguments(self, domain: Domain, chosen: Mapping[str, Any]) -> dict[str, Any]:
         """Those for a domain, with what was chosen in place of the family's own."""
         return {**self.size(domain), **chosen}
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """The family's own arguments, those that vary in words."""
+        return {**self.size(Binary((1, 1, 1))), **self.varied}
 
 
 def made_size(domain: Domain) -> dict[str, Any]:
@@ -83,12 +86,14 @@ def pixelrnn_size(domain: Domain) -> dict[str, Any]:
 INDEPENDENT = "independent"
 """The yardstick: it is always there, counted and not trained, and not one of those that are compared."""
 
+_DEPTH = f"{SHALLOW}, above {SMALL} pixels {DEEP}"
+_MADE = {"hidden": f"[{WIDTH}], of large data fewer", "direct": "true, of large data false"}
 _ALL = (
     Family(INDEPENDENT, "Independent", lambda _: {}, images=False),
-    Family("made", "MADE", made_size, images=False),
-    Family("pixelcnn", "PixelCNN", pixelcnn_size),
-    Family("row-lstm", "Row LSTM", pixelrnn_size),
-    Family("diagonal-bilstm", "Diagonal BiLSTM", pixelrnn_size),
+    Family("made", "MADE", made_size, images=False, varied=_MADE),
+    Family("pixelcnn", "PixelCNN", pixelcnn_size, varied={"blocks": _DEPTH}),
+    Family("row-lstm", "Row LSTM", pixelrnn_size, varied={"layers": _DEPTH}),
+    Family("diagonal-bilstm", "Diagonal BiLSTM", pixelrnn_size, varied={"layers": _DEPTH}),
 )
 FAMILIES = {family.name: family for family in _ALL}
 COMPARED = tuple(name for name in FAMILIES if name != INDEPENDENT)

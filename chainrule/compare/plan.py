@@ -19,7 +19,7 @@ from chainrule.files import refuse_existing, remove_parts
 from chainrule.models.base import AutoregressiveModel
 from chainrule.progress import Bar
 from chainrule.training.settings import as_settings
-from chainrule.words import rough
+from chainrule.words import counted, duration, rough
 
 FORMAT = 1
 PLAN = "plan.json"
@@ -83,8 +83,9 @@ class Terms:
     @property
     def budget(self) -> str:
         """In words."""
-        minutes = self.chosen_minutes
-        return f"{self.updates} updates" if minutes is None else f"{minutes:g} minute{'' if minutes == 1 else 's'}"
+        if self.updates is not None:
+            return counted(self.updates, "update")
+        return counted(self.minutes or MINUTES, "minute")
 
 
 @dataclass(frozen=True)
@@ -219,8 +220,8 @@ def _timed(job: Job, terms: Terms, data: Data, samples: int, shown: Bar) -> Pace
     if job.family != INDEPENDENT:
         updates = _updates(terms, pace)
         shown.print(
-            f"timed {job.title}: {rough(pace.update)} s an update, {rough(pace.validation)} s a validation; "
-            f"{updates} update{'' if updates == 1 else 's'}, about {rough(updates * pace.mean / 60)} minutes"
+            f"timed {job.title}: {rough(pace.mean)} s an update, with its share of validation; "
+            f"{counted(updates, 'update')} in about {duration(updates * pace.mean)}"
         )
     return pace
 

@@ -29,6 +29,7 @@ from chainrule.trained import Trained, values
 from chainrule.training import History, fit
 from chainrule.training.settings import as_settings
 from chainrule.walk import drawing, walk
+from chainrule.words import counted, duration
 
 MEASURED = "measured"
 """The folder of what was found out about the trained models, a file each."""
@@ -170,7 +171,8 @@ def carry_out(job: Job, data: Data, out: Path, seed: int, samples: int, work: Wo
         try:
             history = fit(model, data, out=out / job.folder, resume=True, progress=False, **job.settings)
         except TrainingStopped as stop:
-            raise TrainingStopped(f"{job.title}: {stop}", interrupted=stop.interrupted) from None
+            where = str(stop).replace(str(out / job.folder), str(out))  # it is the comparison that is resumed
+            raise TrainingStopped(f"{job.title}: {where}", interrupted=stop.interrupted) from None
         finally:
             hook.remove()
     work.print(f"{number} {job.title}: {_told(job, history)}")
@@ -192,6 +194,6 @@ def _told(job: Job, history: History) -> str:
     if job.family == INDEPENDENT:
         return f"validation {best.valid_nats:.2f} nats, from the frequencies of the training data"
     return (
-        f"validation {best.valid_nats:.2f} nats at epoch {best.epoch} of {len(history.rows)}, {last.updates} updates, "
-        f"{last.seconds:.0f} s"
+        f"validation {best.valid_nats:.2f} nats at epoch {best.epoch} of {len(history.rows)}, "
+        f"{counted(last.updates, 'update')} in {duration(last.seconds)}"
     )

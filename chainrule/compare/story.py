@@ -14,6 +14,7 @@ import torch
 from chainrule.compare.plan import VARIANTS, Plan, Terms
 from chainrule.compare.runs import Entry
 from chainrule.data import Data
+from chainrule.domain import Domain, channel_name
 from chainrule.report import Page, Section, tell_sections
 from chainrule.trained import (
     DIFFERENCES,
@@ -27,16 +28,17 @@ from chainrule.trained import (
     values,
 )
 from chainrule.version import __version__
-from chainrule.words import percent
+from chainrule.words import counted, percent
 
 HTML, MARKDOWN = "report.html", "report.md"
 
 LIKELIHOOD = ("model", "test NLL (nats)", "bits/dim", "parameters", "valid NLL", "epoch kept")
 TRAINING = ("model", "updates", "epochs", "minutes", "seconds an epoch")
-ABLATION = ("residual", "skip", *LIKELIHOOD[1:], "paper, CIFAR-10 (bits/dim)")
+ABLATION = ("residual", "skip", *LIKELIHOOD[1:])
 
-PAPER = {"neither": "–", "skip": "3.09", "residual": "3.07", "both": "3.06"}
-"""12 layers of Row LSTM on CIFAR-10. Source: PixelRNN (arXiv:1601.06759), as later texts quote it."""
+QUOTED = "paper: Row LSTM, 12 layers, CIFAR-10 (bits/dim)"
+PAPER = {"row-lstm": {"neither": "–", "skip": "3.09", "residual": "3.07", "both": "3.06"}}
+"""What the paper found, by family. Source: PixelRNN (arXiv:1601.06759), as later texts quote it."""
 
 STRUCTURE = {
     "made": "masked fully connected layers",
@@ -80,7 +82,7 @@ class Comparison:
 
 
 def numbers(entry: Entry) -> dict[str, Any]:
-    """All that was measured of a model; what is not known is None."""
+    """All that was measured of a model; None is what has no meaning, such as the training of what is only counted."""
     test, sampled = entry.test, len(entry.found.drawn) > 0
     found = {
         "model": entry.job.family, "run": str(entry.folder), "parameters": entry.parameters,
@@ -92,6 +94,8 @@ def numbers(entry: Entry) -> dict[str, Any]:
         "training_steps": entry.training_steps, "sampling_steps": entry.sampling_steps,
         "sampling_seconds": entry.found.sampling if sampled else math.nan,
     }  # fmt: skip
+    if entry.yardstick:
+        found |= dict.fromkeys(("epoch_kept", "updates", "epochs", "minutes", "seconds_per_epoch"))
     return {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in found.items()}
 
 
@@ -161,7 +165,7 @@ def likelihood_row(entry: Entry) -> tuple[str, ...]:
 def tell_training(page: Page, comparison: Comparison) -> None:
     page.heading("Training")
     terms = comparison.terms
-    how = f"Each was given {terms.updates} updates."
+    how = f"Each was given {terms.budget}."
     if terms.updates is None:
         how = (
             f"The budget is {terms.budget} a model. A few updates of each were timed beforehand; the number of updates "
@@ -202,9 +206,16 @@ def tell_structure(page: Page, comparison: Comparison) -> None:
     page.table(("", *(entry.name for entry in entries)), rows, caption)
     if any(entry.job.family == "diagonal-bilstm" and entry.past < 1 for entry in entries):
         page.paragraph(
-            "The paper's Diagonal BiLSTM does not see the last pixel of the row above, other than from nearby; with "
-            "`--diagonal-bilstm.full-context true` it sees all of the past."
+            "Of the last pixel of the row above, other than from nearby, the paper's Diagonal BiLSTM sees "
+            f"{_still_seen(comparison.data.domain)}; with `--diagonal-bilstm.full-context true` it sees all of the "
+            "past."
         )
+
+
+def _still_seen(domain: Domain) -> str:
+    """What a Diagonal BiLSTM without full context sees of the last pixel of the row above."""
+    last = domain.shape[0] - 1
+    return f"all but the last of its channels, {channel_name(last, last + 1)}" if last else "nothing"
 
 
 def training_steps(steps: int) -> str:
@@ -216,18 +227,23 @@ def tell_ablation(page: Page, ablation: Sequence[Entry]) -> None:
     first = ablation[0]
     page.paragraph(
         f"{first.job.title.split(',')[0]}, {first.model.arguments['layers']} layers of h = "
-        f"{first.model.arguments['features']}, {first.updates:,} updates each; all else is as above."
+        f"{first.model.arguments['features']}, {counted(first.updates, 'update')} each; all else is as above."
     )
+    rows = [ablation_row(*each) for each in zip(VARIANTS, ablation, strict=True)]
+    if first.job.family not in PAPER:
+        page.table(ABLATION, rows)
+        return
     caption = (
-        "The paper's figures are of 12 layers on CIFAR-10, as later texts quote them, where that of neither was not "
-        "found: they show the direction to expect, not values that these could reach."
+        "The paper's figures are as later texts quote them, where that of neither was not found: they show the "
+        "direction to expect, not values that these could reach."
     )
-    page.table(ABLATION, [ablation_row(*each) for each in zip(VARIANTS, ablation, strict=True)], caption)
+    page.table((*ABLATION, QUOTED), rows, caption)
 
 
 def ablation_row(name: str, entry: Entry) -> tuple[str, ...]:
-    yes = tuple("yes" if each else "no" for each in VARIANTS[name])
-    return *yes, *likelihood_row(entry)[1:], PAPER[name]
+    """A variant, with what the paper found of it, if it did."""
+    yes, paper = VARIANTS[name], PAPER.get(entry.job.family)
+    return *("yes" if each else "no" for each in yes), *likelihood_row(entry)[1:], *([paper[name]] if paper else [])
 
 
 def tell_settings(page: Page, comparison: Comparison) -> None:

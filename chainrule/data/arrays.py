@@ -15,7 +15,7 @@ from chainrule.errors import ChainruleError
 
 Array = NDArray[Any]
 GRAY_MAX = 255
-CHANNELS = (1, 3)
+CHANNELS, RGBA = (1, 3), 4
 
 
 def as_split(x: Tensor | Array | Split) -> Split:
@@ -141,9 +141,11 @@ def arrange(array: Array, where: str, shape: tuple[int, ...] | None = None) -> A
     first, last = array.shape[1] in CHANNELS, array.shape[3] in CHANNELS
     if first == last:
         problem = "both the second and the last size could be" if first else "neither the second nor the last size is"
+        remedy = "give domain, with a shape of (channels, height, width)"
+        if not first and RGBA in (array.shape[1], array.shape[3]):
+            remedy = "of RGBA images keep the first three channels"
         raise ChainruleError(
-            f"{where} has the shape {list(array.shape)}: {problem} a number of channels (1 or 3); "
-            "give domain, with a shape of (channels, height, width)"
+            f"{where} has the shape {list(array.shape)}: {problem} a number of channels (1 or 3); {remedy}"
         )
     return array if first else np.moveaxis(array, 3, 1)
 
@@ -160,4 +162,7 @@ def _arrange_as(array: Array, where: str, shape: tuple[int, ...]) -> Array:
     for layout in layouts:
         if layout.shape[1:] == shape:
             return layout
-    raise ChainruleError(f"{where} has the shape {list(array.shape)}, and the domain has {list(shape)}; reshape one")
+    raise ChainruleError(
+        f"{where} has the shape {list(array.shape)}, and a datum of the domain has {list(shape)}; give data of that "
+        "shape, or crop, pad or scale these to it"
+    )

@@ -88,7 +88,8 @@ def stack_images(images: Iterable[tuple[str, Image]], count: int) -> Array:
     stack, wanted, first = np.empty(0), "", ""
     for index, (name, image) in enumerate(images):
         if image.mode not in MODES:
-            raise ChainruleError(f"{name} has the mode {image.mode}; convert the images to gray (L) or RGB")
+            remedy = 'make it gray ("L") or RGB, as Image.open(file).convert("RGB").save(file) of Pillow does'
+            raise ChainruleError(f"{name} has the mode {image.mode}; {remedy}")
         pixels, form = np.asarray(image), f"{image.width}×{image.height} {image.mode}"
         if index == 0:
             stack, wanted, first = np.empty((count, *pixels.shape), pixels.dtype), form, name

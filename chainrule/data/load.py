@@ -40,7 +40,7 @@ def load_data(
     Args:
         source: `digits` (scikit-learn's, 8×8), a file (.npz, .npy, idx), a folder of images, or `hf:owner/name`.
         binarize: makes gray values 0 or 1: `threshold`, `draw` or `dynamic`, as in `Preprocessing`.
-        levels: quantises gray values to so many levels by rounding.
+        levels: quantises gray values, or those of each colour, to so many levels by rounding.
         seed: of the split, where the source has none, and of the draws.
         domain: the domain of the values, where another than the one inferred is meant.
 
@@ -124,7 +124,7 @@ def infer_domain(gray: dict[str, Tensor], full_scale: int, recipe: Preprocessing
         if recipe.converts:
             raise ChainruleError(f"{source} is binary already: all values are 0 or 1; leave out binarize and levels")
         return Binary(shape), "all values are 0 or 1: binary"
-    scale = f"gray values on the scale 0 … {full_scale}"
+    scale = f"{'colour' if len(shape) == 3 and shape[0] == 3 else 'gray'} values on the scale 0 … {full_scale}"
     if 2 * high < full_scale:
         scale += f", though none is above {high}: if that is full scale, rescale the data, or give the domain"
     if recipe.binarize:

@@ -1,4 +1,4 @@
-"""`chainrule demo`: four families of models of handwritten digits, trained, compared and shown, in minutes."""
+"""`chainrule demo`: five models of handwritten digits, trained, compared and shown, in minutes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from chainrule.demo.pictures import mask_sections, part_sections
 from chainrule.demo.plans import PARTS, Part
@@ -19,6 +18,7 @@ from chainrule.laws import CHECKS, Report, check_model
 from chainrule.progress import bar
 from chainrule.report import Section
 from chainrule.stages import PERCENT, Work
+from chainrule.trained import terminal_table
 
 PICTURES, MASKS, LAWS = 3.0, 1.0, 0.3
 """About how long, in seconds: the pictures of a data set, those of masks, and the check of a model."""
@@ -123,13 +123,8 @@ def print_results(story: Story, out: Path) -> None:
     console = Console(highlight=False)
     for chapter in story.chapters:
         test = chapter.runs[0].test
-        table = Table(title=f"{chapter.title}: {test.n} test images, D = {test.sites}", title_justify="left")
-        table.add_column(COLUMNS[0])
-        for column in COLUMNS[1:]:
-            table.add_column(column, justify="right")
-        for run in chapter.runs:
-            table.add_row(*result_row(run))
-        console.print(table)
+        title = f"{chapter.title}: {test.n} test images, D = {test.sites}"
+        console.print(terminal_table(title, COLUMNS, list(map(result_row, chapter.runs))))
     console.print(f"± is the standard error over the test images. {laws_in_words(story)}")
     console.print(f"Report: {out / 'report.html'}", soft_wrap=True)
     console.print(f"Go on:  chainrule sample {story.best.folder} -n 64 --out {out / 'more.png'}", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""What the demo trains: four families on two sets of digits; sizes and settings were chosen by validation NLL."""
+"""What the demo trains: five models on two sets of digits; sizes and settings were chosen by validation NLL."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from chainrule.training import Settings
 from chainrule.version import __version__
 
 TRAINING = [field.name for field in fields(Settings)] + ["epoch kept"]
-COLUMNS = ("model", "test NLL (nats)", "bits/dim", "parameters", "training (s)")
+COLUMNS = ("model", "test NLL (nats)", "bits/dim", "parameters", "time (s)")
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,8 @@ def tell_units(page: Page) -> None:
 def tell_results(page: Page, runs: Sequence[Run]) -> None:
     domain, n = runs[0].model.domain, runs[0].test.n
     caption = (
-        f"NLL of {n} test images ± its standard error. “Uniform” gives every value the same probability. {PARAMETERS}"
+        f"NLL of {n} test images ± its standard error. “Uniform” gives every value the same probability. {PARAMETERS} "
+        "The time is that of training and validation."
     )
     page.table(COLUMNS, [(*uniform_row(domain), "0", "0"), *map(result_row, runs)], caption)
     page.table(("difference", "nats"), [difference_row(*pair) for pair in pairwise(runs)], DIFFERENCES)

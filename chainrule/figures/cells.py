@@ -27,6 +27,8 @@ from chainrule.layers.sweep import Sweep, diagonals_sweep, rows_sweep
 
 LARGEST = 6
 """Rows and columns that are drawn at most, so that the numbers can be read."""
+WIDER = 1
+"""So many columns more are drawn of a Row LSTM: a triangle has a middle."""
 STEPS = LinearSegmentedColormap.from_list("steps", ["#eaf2f8", PLAIN], bad=CLOSED)
 DIRECTIONS = ("left to right", "right to left")
 """Of the Diagonal BiLSTM's scans."""
@@ -80,6 +82,16 @@ def skewed(steps: Tensor) -> Tensor:
     return torch.full((height, height + width - 1), EMPTY).scatter(1, steps, steps)
 
 
+def excerpt(height: int, width: int, wider: int = 0) -> tuple[int, int]:
+    """How many rows and columns of an image are drawn, of which so many more columns.
+
+    Example:
+        >>> excerpt(28, 28), excerpt(3, 28, wider=1)
+        ((6, 6), (3, 7))
+    """
+    return min(height, LARGEST), min(width, LARGEST + wider)
+
+
 def skewing_figure(height: int, width: int, title: str = "") -> Figure:
     """The image with each pixel's step, and the skewed map; left to right above, right to left below.
 
@@ -89,12 +101,11 @@ def skewing_figure(height: int, width: int, title: str = "") -> Figure:
     Args:
         height, width: of the image; of a large one the first rows and columns are drawn.
     """
-    height, width = min(height, LARGEST), min(width, LARGEST)
+    height, width = excerpt(height, width)
     square = min((WIDTH - 0.6) / (height + 2 * width - 1), 0.6)
     figure = new_figure(2 * (square * height + 0.5) + (1.0 if title else 0.6), title)
-    panels = figure.subplots(
-        2, 2, squeeze=False, width_ratios=(width, height + width - 1), gridspec_kw={"wspace": 0.06}
-    )
+    ratios = (max(width, 2), height + width - 1)  # narrow images leave room for their titles
+    panels = figure.subplots(2, 2, squeeze=False, width_ratios=ratios, gridspec_kw={"wspace": 0.06})
     sweep, pixel = diagonals_sweep(height, width), (height // 2, width // 2)
     for direction, (left, right) in enumerate(panels):
         steps, taps = steps_of(sweep, height, width, direction), taps_of(sweep, pixel, width, direction)
@@ -113,7 +124,7 @@ def row_steps_figure(height: int, width: int, title: str = "") -> Figure:
     Args:
         height, width: of the image; of a large one the first rows and columns are drawn.
     """
-    height, width = min(height, LARGEST), min(width, LARGEST + 1)
+    height, width = excerpt(height, width, WIDER)
     figure = new_figure(min((WIDTH - 0.4) / (2 * width), 0.6) * height + 0.5 + (1.0 if title else 0.6), title)
     left, right = figure.subplots(1, 2, gridspec_kw={"wspace": 0.06})
     sweep, pixel = rows_sweep(height, width), (height - 1, width // 2)

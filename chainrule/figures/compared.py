@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import cycle
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from chainrule.domain import Domain
-from chainrule.figures.curves import nats_limits
+from chainrule.figures.curves import COLUMNS, nats_limits
 from chainrule.figures.pixels import grid
-from chainrule.figures.style import COLOURS, PALE, WIDTH, bare, legend_below, new_figure, plain
+from chainrule.figures.style import PALE, WIDTH, bare, colours_of, legend_below, new_figure, plain
 from chainrule.training import History
 
-COLUMNS = 3
-"""Grids of samples in a row."""
+TALLEST = 3
+"""A grid that is taller by its width than this is drawn narrower than its place."""
 
 
-def minutes_figure(histories: Mapping[str, History], title: str = "") -> Figure:
+def minutes_figure(histories: Mapping[str, History], names: Sequence[str] = (), title: str = "") -> Figure:
     """Each model's validation NLL by minutes of training and validation, the epoch that was kept marked.
 
     The beginning, far above the rest, is cut off.
+
+    Args:
+        names: all models of a report, some of which may have no history, so that each has the colour that it has in
+            the other figures.
     """
     figure = new_figure(4.4, title)
+    colours = colours_of(names or histories)
     axes = plain(figure.subplots(), x="minutes of training", y="validation NLL (nats)")
-    for (name, history), colour in zip(histories.items(), cycle(COLOURS), strict=False):
+    for name, history in histories.items():
+        colour = colours[name]
         minutes = [row.seconds / 60 for row in history.rows]
         marker = "o" if len(history.rows) == 1 else ""
         valid = [row.valid_nats for row in history.rows]
@@ -37,6 +43,7 @@ def minutes_figure(histories: Mapping[str, History], title: str = "") -> Figure:
         axes.plot(best.seconds / 60, best.valid_nats, "o", color=colour, markersize=8, markeredgecolor="white")
     axes.set_ylim(*nats_limits([_validation(history) for history in histories.values()]))
     axes.set_xlim(left=0)
+    axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     axes.grid(axis="y", color=PALE)
     models = axes.get_legend_handles_labels()[0]
     legend_below(figure, models, COLUMNS)
@@ -56,7 +63,8 @@ def grids_figure(data: Mapping[str, Tensor], domain: Domain, title: str = "") ->
     height, width = next(iter(pictures.values())).shape[:2]
     columns = min(COLUMNS, len(pictures))
     rows = -(-len(pictures) // columns)
-    figure = new_figure(rows * (WIDTH / columns * height / width + 0.3) + (0.4 if title else 0), title)
+    aspect = min(height / width, TALLEST)
+    figure = new_figure(rows * (WIDTH / columns * aspect + 0.3) + (0.4 if title else 0), title)
     panels = figure.subplots(rows, columns, squeeze=False).flatten()
     for axes in panels:
         bare(axes)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import chain, cycle, zip_longest
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from chainrule.figures.style import COLOURS, INK, PALE, SMALL, TEXT, legend_below, new_figure, plain
+from chainrule.figures.style import INK, PALE, SMALL, TEXT, colours_of, legend_below, new_figure, plain
 from chainrule.tasks.evaluate import Evaluation
 from chainrule.training import History
+
+COLUMNS = 3
+"""So many names of models fit beside each other, in a legend or above pictures."""
 
 
 def learning_curves(histories: Mapping[str, History], title: str = "") -> Figure:
@@ -21,10 +23,10 @@ def learning_curves(histories: Mapping[str, History], title: str = "") -> Figure
 
     The first epochs, far above the rest, are cut off.
     """
-    figure = new_figure(4.4, title)
-    axes = plain(figure.subplots(), x="epoch", y="NLL (nats)")
-    for (name, history), colour in zip(histories.items(), cycle(COLOURS), strict=False):
-        _curve(axes, name, history, colour)
+    figure = new_figure(4.4 + 0.25 * ((len(histories) - 1) // COLUMNS), title)  # as many more lines in the legend
+    axes, colours = plain(figure.subplots(), x="epoch", y="NLL (nats)"), colours_of(histories)
+    for name, history in histories.items():
+        _curve(axes, name, history, colours[name])
     axes.set_ylim(*nats_limits(list(histories.values())))
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.grid(axis="y", color=PALE)
@@ -36,8 +38,9 @@ def likelihoods_figure(results: Mapping[str, Evaluation], title: str = "") -> Fi
     """Each model's test NLL with two standard errors to either side; lower is better."""
     figure = new_figure(1.5 + 0.45 * len(results), title)
     axes = plain(figure.subplots(), x="test NLL (nats, ± 2 standard errors; lower is better)")
-    for row, (result, colour) in enumerate(zip(results.values(), cycle(COLOURS), strict=False)):
-        spread = 0.0 if math.isnan(result.stderr) else 2 * result.stderr
+    colours = colours_of(results)
+    for row, (name, result) in enumerate(results.items()):
+        colour, spread = colours[name], 0.0 if math.isnan(result.stderr) else 2 * result.stderr
         axes.errorbar(result.nats, row, xerr=spread, fmt="o", color=colour, markersize=9, capsize=5, elinewidth=2)
         axes.text(result.nats, row - 0.22, f"{result.nats:.2f}", ha="center", va="bottom", fontsize=SMALL, color=INK)
         axes.axhline(row, color=PALE, zorder=0)
@@ -68,13 +71,12 @@ def _curve(axes: Axes, name: str, history: History, colour: str) -> None:
 
 
 def _legend(figure: Figure, axes: Axes) -> None:
-    """Models in the upper row, what the lines mean in the lower; a legend is filled column by column."""
+    """Models in the upper rows, what the lines mean in the lowest."""
     models = axes.get_legend_handles_labels()[0]
+    blanks = [Line2D([], [], linestyle="", label=" ")] * (-len(models) % COLUMNS)
     styles = [
         Line2D([], [], color=INK, linestyle="--", label="training"),
         Line2D([], [], color=INK, label="validation"),
         Line2D([], [], color=INK, linestyle="", marker="o", label="epoch kept"),
     ]
-    columns = zip_longest(models, styles, fillvalue=Line2D([], [], linestyle="", label=" "))
-    handles = list(chain.from_iterable(columns))
-    legend_below(figure, handles, len(handles) // 2)
+    legend_below(figure, [*models, *blanks, *styles], COLUMNS)

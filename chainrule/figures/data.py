@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,8 +15,9 @@ from torch import Tensor
 from chainrule.conditionals import Conditionals
 from chainrule.domain import Binary, Domain
 from chainrule.figures.fields import check_sites
+from chainrule.figures.maps import draw_costs, draw_image
 from chainrule.figures.neighbours import nearest
-from chainrule.figures.pixels import GAP, completion_grid, enlarged, grid, is_picture, starts, to_bytes
+from chainrule.figures.pixels import GAP, completion_grid, completion_scale, grid, is_picture, starts
 from chainrule.figures.style import ACCENT, INK, PLAIN, SMALL, TEXT, WIDTH, bare, new_figure, panels_of, plain
 from chainrule.models.base import AutoregressiveModel
 
@@ -58,12 +58,13 @@ def completions_figure(
     Raises:
         ChainruleError: as `completion_grid`.
     """
-    picture = np.asarray(completion_grid(original, evidence, completions, domain))
+    scale = completion_scale(completions)
+    picture = np.asarray(completion_grid(original, evidence, completions, domain, scale))
     height, width = picture.shape[:2]
     figure = new_figure(WIDTH * height / width + (0.8 if title else 0.4), title)
     axes = bare(figure.subplots())
     axes.imshow(picture)
-    size = enlarged(to_bytes(original[:1], domain), None).shape[2]
+    size = scale * domain.shape[2]
     first, second, *rest = (left + size / 2 for left in starts(2 + completions.shape[1], size, wide=(1, 2)))
     for name, middle in {"original": first, "given": second, "completions": (rest[0] + rest[-1]) / 2}.items():
         axes.text(middle, -2 * GAP, name, ha="center", va="bottom", fontsize=TEXT, color=INK)
@@ -71,17 +72,17 @@ def completions_figure(
 
 
 def distributions_figure(
-    model: AutoregressiveModel, x: Tensor, sites: Sequence[int] | None = None, title: str = ""
+    model: AutoregressiveModel, x: Tensor, sites: Sequence[int] | None = None, title: str = "", nats: bool = True
 ) -> Figure:
     """What the model expects at some sites of one datum, given all that comes before each; the true value is marked.
 
-    Above, of images of 1 or 3 channels, the image with those pixels numbered, and the nats that each of its pixels
-    costs (all channels together).
+    Above, of images of 1 or 3 channels, the image with those pixels numbered.
     Source: PixelRNN (arXiv:1601.06759), figure 6.
 
     Args:
         x: [*shape], one datum of the model's domain.
         sites: as numbered in the flattened datum, at most 9; `telling_sites` unless given.
+        nats: whether the nats that each pixel costs (all channels together) are shown beside the image.
 
     Raises:
         ChainruleError: data or sites that the domain does not have.
@@ -91,15 +92,17 @@ def distributions_figure(
         conditionals = model.conditionals(domain.check(x[None]).to(model.device))
     chosen = telling_sites(model, conditionals) if sites is None else list(sites)
     check_sites(chosen, domain, MOST)
-    rows, above = -(-len(chosen) // COLUMNS), 3.4 if is_picture(domain) else 0.0
+    rows, above = -(-len(chosen) // COLUMNS), _height_above(domain)
     figure = new_figure(above + 1.9 * rows + (0.4 if title else 0), title)
     below: Figure | SubFigure = figure
     if above:
         top, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(above, 1.9 * rows))[:, 0]
-        left, right = top.subplots(1, 2)
-        bare(left, "the image").imshow(to_bytes(x[None], domain)[0], cmap="gray", vmin=0, vmax=255)
+        left, *right = top.subplots(1, 1 + nats, squeeze=False)[0]
+        draw_image(left, "the image", x, domain)
         _number_pixels(left, chosen, domain)
-        _nats(right, -conditionals.log_prob(x[None].to(model.device))[0].sum(0).cpu())
+        if nats:
+            cost = -conditionals.log_prob(x[None].to(model.device))[0].sum(0).detach().cpu()
+            draw_costs(top, right, {f"nats by pixel (sum {cost.sum():.1f})": cost})
     panels = panels_of(below, COLUMNS, len(chosen))
     for number, (axes, site) in enumerate(zip(panels, chosen, strict=True), 1):
         _bars(axes, conditionals, site, int(x.flatten()[site]), domain)
@@ -126,24 +129,38 @@ def telling_sites(model: AutoregressiveModel, conditionals: Conditionals, count:
 
 
 def _number_pixels(axes: Axes, sites: Sequence[int], domain: Domain) -> None:
-    """Marks the pixel of each site with its number, from 1; sites of one pixel side by side."""
+    """Marks the pixel of each site with its number, from 1; sites of one pixel, its channels, share a mark."""
     _, height, width = domain.shape
-    met: Counter[int] = Counter()
+    numbers: dict[int, list[int]] = {}
     for number, site in enumerate(sites, 1):
-        pixel = site % (height * width)
+        numbers.setdefault(site % (height * width), []).append(number)
+    for pixel, some in numbers.items():
         row, column = divmod(pixel, width)
-        aside = 15 * met[pixel] * (1 if column < width / 2 else -1)  # points, towards the middle
-        met[pixel] += 1
-        axes.annotate(
-            str(number), (column, row), (aside, 0), textcoords="offset points", ha="center", va="center_baseline",
-            fontsize=SMALL, color=INK, bbox={"boxstyle": "circle,pad=0.2", "facecolor": "white", "edgecolor": ACCENT},
+        box = {"boxstyle": "round,pad=0.2,rounding_size=0.6", "facecolor": "white", "edgecolor": ACCENT}
+        axes.text(
+            column, row, in_short(some), ha="center", va="center_baseline", fontsize=SMALL, color=INK, bbox=box
         )  # fmt: skip
 
 
-def _nats(axes: Axes, nats: Tensor) -> None:
-    """A map [H, W] of what each pixel adds to the NLL."""
-    shown = bare(axes, f"nats by pixel (sum {nats.sum():.1f})").imshow(nats.numpy(), cmap="magma_r", vmin=0)
-    axes.figure.colorbar(shown, ax=axes, shrink=0.85).ax.tick_params(labelsize=SMALL)
+def in_short(numbers: Sequence[int]) -> str:
+    """Rising numbers, those that follow each other as from and to.
+
+    Example:
+        >>> in_short([3]), in_short([3, 4, 5]), in_short([1, 4, 5])
+        ('3', '3–5', '1, 4, 5')
+    """
+    first, last = numbers[0], numbers[-1]
+    if last - first == len(numbers) - 1 > 1:
+        return f"{first}–{last}"
+    return ", ".join(map(str, numbers))
+
+
+def _height_above(domain: Domain) -> float:
+    """Inches for the image and its title; none for data that are no pictures."""
+    if not is_picture(domain):
+        return 0.0
+    _, height, width = domain.shape
+    return min(max(3.0 * height / width + 0.4, 1.4), 3.4)
 
 
 def _bars(axes: Axes, conditionals: Conditionals, site: int, true: int, domain: Domain) -> None:

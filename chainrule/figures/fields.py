@@ -22,7 +22,6 @@ from chainrule.figures.style import (
     INK,
     PLAIN,
     SMALL,
-    TEXT,
     WIDTH,
     bare,
     key_below,
@@ -47,6 +46,9 @@ STATES = {
 STATE_COLOURS = ListedColormap([STATES[state][1] for state in range(5)])
 COLUMNS = 3
 """Panels in a row."""
+LOWEST, TALLEST = 0.5, 3.2
+"""Inches of a panel, however wide or tall its image is."""
+PLACE = "site, by its place in the order, from 0"
 
 
 def field(seen: Tensor, order: Order, site: int) -> Tensor:
@@ -93,7 +95,7 @@ def fields_figure(seen: Tensor, order: Order, domain: Domain, sites: Sequence[in
         name = f"{site}\n" if channels == 1 else f"{channel_name(channel, channels)}: "
         draw_field(axes, name + _count(each), each)
         if channels > 1 and channel == 0:
-            axes.set_ylabel(site, fontsize=TEXT, color=INK)
+            axes.set_ylabel(site.replace(", ", "\n", 1), fontsize=SMALL, color=INK)
     _key(figure, states)
     return figure
 
@@ -124,15 +126,19 @@ def sites_figure(seen: Tensor, order: Order, title: str = "") -> Figure:
     Args:
         seen: bool [D, D], True at [i, j] where the conditional of site i sees site j.
     """
-    states = torch.stack([field(seen, order, site)[order.sites] for site in order.permutation])
     figure = new_figure(5.6 + (0.4 if title else 0), title)
-    axes = plain(figure.subplots(), x="site, by its place in the order", y="conditional of the site")
-    last = len(states) + 0.5
-    axes.imshow(states.numpy(), cmap=STATE_COLOURS, vmin=0, vmax=4, extent=(0.5, last, last, 0.5))
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(MaxNLocator(6, integer=True))
+    states = draw_sites(figure.subplots(), seen, order, STATE_COLOURS)
     _key(figure, [states])
     return figure
+
+
+def draw_sites(axes: Axes, seen: Tensor, order: Order, colours: ListedColormap) -> Tensor:
+    """Who sees whom as a matrix, and its states, int64 [D, D], in the order: a row is a conditional."""
+    states = torch.stack([field(seen, order, site)[order.sites] for site in order.permutation])
+    plain(axes, x=PLACE, y="conditional of the site").imshow(states.numpy(), cmap=colours, vmin=0, vmax=4)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(6, integer=True))
+    return states
 
 
 def context_figure(models: Mapping[str, AutoregressiveModel], site: int, title: str = "", seed: int = 0) -> Figure:
@@ -196,8 +202,8 @@ def _image_shape(domain: Domain) -> tuple[int, int, int]:
 
 def _panels_figure(rows: int, columns: int, aspect: float, title: str) -> Figure:
     """A figure for so many maps of that height by width, each with a title of up to two lines, and a key below."""
-    side = min(WIDTH / columns - 0.2, 3.2)
-    return new_figure(rows * (side * aspect + 0.6) + (1.1 if title else 0.7), title)
+    panel = min(max((WIDTH / columns - 0.2) * aspect, LOWEST), TALLEST)
+    return new_figure(rows * (panel + 0.6) + (1.1 if title else 0.7), title)
 
 
 def _count(state: Tensor) -> str:

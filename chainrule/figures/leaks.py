@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from textwrap import fill
+
 import torch
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, ListedColormap
+from matplotlib.colors import LinearSegmentedColormap, ListedColormap, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from torch import Tensor
 
 from chainrule.domain import channel_name
-from chainrule.figures.fields import AFTER, LEAK, SEEN, UNSEEN, field, sites_figure
+from chainrule.figures.fields import AFTER, LEAK, SEEN, UNSEEN, draw_sites, field
 from chainrule.figures.style import (
     ACCENT,
     CLOSED,
@@ -26,12 +28,15 @@ from chainrule.figures.style import (
     plain,
 )
 from chainrule.laws import LeakReport
+from chainrule.words import counted
 
 REACH = 4
 """Rows and columns to each side of an output in the panel of offsets."""
 COLOURS = ListedColormap([CLOSED, HALF, PLAIN, CLOSED, ACCENT])
 """By state, as `field` numbers them. An output's own site is framed, and coloured only where it leaks."""
 SHARES = LinearSegmentedColormap.from_list("shares", [HALF, PLAIN])
+TITLE, WIDEST = 0.3, 58
+"""Inches for a line of the title, and letters that it holds."""
 NAMES = {
     PLAIN: "before it, seen",
     HALF: "before it, not seen",
@@ -47,6 +52,9 @@ def leak_figure(report: LeakReport, title: str = "") -> Figure:
     image; the channels of a pixel are side by side. Then all outputs together: what lies at each offset from them, with
     the number of leaks; and, of colours, who sees whom within a pixel. Of rows: who sees whom.
 
+    Args:
+        title: the verdict, and what was checked, unless given.
+
     Example:
         >>> from torch import nn
         >>> from chainrule.laws import check_leak
@@ -54,12 +62,13 @@ def leak_figure(report: LeakReport, title: str = "") -> Figure:
         >>> len(leak_figure(report).axes)
         2
     """
+    title = title or headline(report)
     if not report.domain.is_image:
-        return sites_figure(report.seen.ever, report.order, title)
+        return rows_figure(report, title)
     channels, height, width = report.domain.shape
-    top = min(max(WIDTH / max(channels, 2) * height / width + 0.3, 1.9), 6.0)
+    top = min(max(WIDTH / max(channels, 2) * height / width + 0.6, 1.9), 6.0)
     below = 0.0 if channels == 1 else 3.7
-    figure = new_figure(top + below + (1.0 if title else 0.6), title)
+    figure = new_figure(top + below + 0.9 + TITLE * (1 + title.count("\n")), title)
     if channels == 1:
         left, right = figure.subplots(1, 2)
         draw_output(left, report, report.worst(0))
@@ -76,15 +85,40 @@ def leak_figure(report: LeakReport, title: str = "") -> Figure:
     return figure
 
 
+def headline(report: LeakReport) -> str:
+    """The verdict, and what was checked; broken where it would be wider than the figure."""
+    pairs = counted(int(report.wrong.sum()), "pair")
+    verdict = f"{report.name} {'does not leak' if report.passed else f'leaks: {pairs} of sites'}"
+    domain = report.domain
+    kind = f"images {'×'.join(map(str, domain.shape))}" if domain.is_image else f"rows of {domain.sites} sites"
+    checked = f"{kind}, {domain.levels} levels, layout {report.layout}"
+    return "\n".join(fill(line, WIDEST) for line in (verdict, checked))
+
+
+def rows_figure(report: LeakReport, title: str) -> Figure:
+    """Who sees whom, of rows."""
+    figure = new_figure(5.8 + TITLE * (1 + title.count("\n")), title)
+    states = draw_sites(figure.subplots(), report.seen.ever, report.order, COLOURS)
+    shown = {COLOURS(state) for state in set(states.flatten().tolist())}
+    patches = [Patch(facecolor=colour, label=name) for colour, name in NAMES.items() if to_rgba(colour) in shown]
+    legend_below(figure, patches, 2)
+    return figure
+
+
 def draw_output(axes: Axes, report: LeakReport, site: int) -> None:
     """What one output sees of the image; the channels of a pixel beside each other, its own site framed."""
     channels, height, width = report.domain.shape
     state = field(report.seen.ever, report.order, site).view(channels, height, width).permute(1, 2, 0).flatten(1)
     leaks = int(report.wrong[site].sum())
-    bare(axes, f"{report.domain.describe_site(site)}\n{leaks} leak{'s' * (leaks != 1)}")
+    bare(axes, f"{report.domain.describe_site(site)}\n{counted(leaks, 'leak')}")
     axes.title.set_fontsize(SMALL)
     axes.imshow(state.numpy(), cmap=COLOURS, vmin=0, vmax=4, aspect=channels)
     lines_between(axes, state.shape)
+    if channels > 1:  # the channels of a pixel belong together
+        names = ", ".join(channel_name(each, channels).removeprefix("channel ") for each in range(channels))
+        axes.set_xlabel(f"in each pixel: {names}", fontsize=SMALL, color=INK)
+        edges = [column * channels - 0.5 for column in range(width + 1)]
+        axes.vlines(edges, -0.5, height - 0.5, color="white", linewidth=2)
     channel, pixel = divmod(site, height * width)
     frame(axes, pixel // width, pixel % width * channels + channel)
 
@@ -102,7 +136,7 @@ def draw_offsets(axes: Axes, report: LeakReport) -> None:
         colours[where] = torch.tensor(COLOURS(state), dtype=colours.dtype)
     plain(axes, x="columns to the right", y="rows down").imshow(colours.numpy())
     leaks = int(report.wrong.sum())
-    axes.set_title(f"all outputs together\n{leaks} leak{'s' * (leaks != 1)}", fontsize=SMALL, color=INK)
+    axes.set_title(f"all outputs together\n{counted(leaks, 'leak')}", fontsize=SMALL, color=INK)
     axes.set_xticks(range(2 * columns + 1), signed(columns))
     axes.set_yticks(range(2 * rows + 1), signed(rows))
     counts(axes, wrong, SMALL - 2)

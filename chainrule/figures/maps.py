@@ -8,14 +8,15 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import torch
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from chainrule.conditionals import Conditionals
-from chainrule.domain import Binary, channel_name
+from chainrule.domain import Binary, Domain, channel_name
+from chainrule.figures.fields import PLACE, TALLEST
 from chainrule.figures.pixels import to_bytes
-from chainrule.figures.style import ACCENT, INK, PLAIN, SMALL, WIDTH, bare, new_figure, plain
+from chainrule.figures.style import ACCENT, FAINT, INK, PLAIN, SMALL, WIDTH, bare, new_figure, plain
 from chainrule.models.base import AutoregressiveModel, evaluating
 
 
@@ -30,19 +31,34 @@ def expected_figure(model: AutoregressiveModel, x: Tensor, title: str = "") -> F
     Raises:
         ChainruleError: data that cannot be drawn, or that the domain does not have.
     """
-    picture = to_bytes(x[None], model.domain)[0]
-    channels, height, width = model.domain.shape
+    domain = model.domain
+    to_bytes(x[None], domain)  # refuses what cannot be drawn
+    channels, height, width = domain.shape
     conditionals, bits = conditionals_and_bits(model, x)
     rows = 1 if channels == 1 else 2
-    figure = new_figure(rows * ((WIDTH / 3 - 0.3) * height / width + 0.5) + (0.4 if title else 0), title)
+    panel = min(max((WIDTH / 3 - 0.3) * height / width, 0.5), TALLEST)
+    figure = new_figure(rows * (panel + 0.5) + (0.4 if title else 0), title)
     panels = figure.subplots(rows, 3, squeeze=False)
-    bare(panels[0, 0], "the image").imshow(picture, cmap="gray", vmin=0, vmax=255)
-    name = "p(1 | what is before)" if isinstance(model.domain, Binary) else "the value expected"
+    draw_image(panels[0, 0], "the image", x, domain)
+    name = "p(1 | what is before)" if isinstance(domain, Binary) else "the value expected"
     bare(panels[0, 1], name).imshow(_as_colours(means(conditionals)), cmap="gray", vmin=0, vmax=1)
-    _bits(figure, panels[0, 2:], {f"bits (sum {bits.sum():.1f})": bits.sum(0)})
+    edged(panels[0, 1])
+    draw_costs(figure, panels[0, 2:], {f"bits (sum {bits.sum():.1f})": bits.sum(0)})
     if rows == 2:
-        _bits(figure, panels[1], {f"bits of {channel_name(c, len(bits))}": each for c, each in enumerate(bits)})
+        draw_costs(figure, panels[1], {f"bits of {channel_name(c, len(bits))}": each for c, each in enumerate(bits)})
     return figure
+
+
+def draw_image(axes: Axes, name: str, x: Tensor, domain: Domain) -> None:
+    """One image [*shape] of 1 or 3 channels, with an edge: it may be white."""
+    bare(axes, name).imshow(to_bytes(x[None], domain)[0], cmap="gray", vmin=0, vmax=255)
+    edged(axes)
+
+
+def edged(axes: Axes) -> None:
+    """Thin lines around a picture."""
+    for spine in axes.spines.values():
+        spine.set(visible=True, color=FAINT, linewidth=0.6)
 
 
 def expected_values_figure(model: AutoregressiveModel, x: Tensor, title: str = "") -> Figure:
@@ -58,14 +74,14 @@ def expected_values_figure(model: AutoregressiveModel, x: Tensor, title: str = "
     order, top = model.order.sites, model.domain.levels - 1
     figure = new_figure(5.2 + (0.4 if title else 0), title)
     above, below = figure.subplots(2, 1, sharex=True)
-    places = np.arange(1, len(order) + 1)
-    edges = np.arange(len(order) + 1) + 0.5
+    places = np.arange(len(order))
+    edges = np.arange(len(order) + 1) - 0.5
     mean = top * means(conditionals).flatten()[order]
     plain(above, y="p(1 | before)" if isinstance(model.domain, Binary) else "value")
     above.stairs(mean.numpy(), edges, fill=True, color=PLAIN, label="expected")
     above.plot(places, x.flatten().cpu()[order].numpy(), ".", color=ACCENT, label="true", clip_on=False)
     above.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, fontsize=SMALL, frameon=False, labelcolor=INK)
-    plain(below, x="site, by its place in the order", y=f"bits (sum {bits.sum():.1f})")
+    plain(below, x=PLACE, y=f"bits (sum {bits.sum():.1f})")
     below.stairs(bits.flatten()[order].numpy(), edges, fill=True, color=PLAIN)
     below.xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
@@ -98,10 +114,11 @@ def _as_colours(mean: Tensor) -> np.ndarray:
     return shown
 
 
-def _bits(figure: Figure, panels: Iterable[Axes], maps: Mapping[str, Tensor]) -> None:
-    """Maps [H, W] of bits, on one scale."""
+def draw_costs(figure: Figure | SubFigure, panels: Iterable[Axes], maps: Mapping[str, Tensor]) -> None:
+    """Maps [H, W] of nats or bits, by title, on one scale."""
     top = max(float(each.max()) for each in maps.values()) or 1.0  # of a certain model nothing costs anything
     axes_of = list(panels)
     for axes, (name, each) in zip(axes_of, maps.items(), strict=True):
         shown = bare(axes, name).imshow(each.numpy(), cmap="magma_r", vmin=0, vmax=top)
-    figure.colorbar(shown, ax=axes_of, shrink=0.85).ax.tick_params(labelsize=SMALL)
+    scale = figure.colorbar(shown, ax=axes_of, shrink=0.85, panchor=False)  # maps stay where their titles have room
+    scale.ax.tick_params(labelsize=SMALL)

@@ -24,8 +24,9 @@ GAP_GRAY, SEAM_GRAY = 160, 255
 """Of the gaps, seen beside black and beside white; and of the wide ones within them."""
 MISSING = (70, 120, 200)
 """The tint of pixels that are not given: blue, which no gray value is."""
-TILE = 64
-"""Small images are enlarged to at most so many pixels a side."""
+TILE, LONGER = 64, 600
+"""Small images are enlarged to about so many pixels a side; to more, where the longer side of the whole picture would
+have fewer than so many."""
 FORMATS = {".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF", ".bmp": "BMP"}
 """Those that keep every pixel as it is."""
 
@@ -36,7 +37,7 @@ def grid(x: Tensor, domain: Domain, columns: int | None = None, scale: int | Non
     Args:
         x: [n, *shape], of a domain of images with 1 or 3 channels.
         columns: tiles in a row; unless given, as many as make the picture about square.
-        scale: the side of the square that stands for a pixel; small images are enlarged unless it is given.
+        scale: the side of the square that stands for a pixel; `fitting_scale` unless it is given.
 
     Raises:
         ChainruleError: data that are not images, no data, values outside the domain, or columns or scale below 1.
@@ -47,13 +48,16 @@ def grid(x: Tensor, domain: Domain, columns: int | None = None, scale: int | Non
         >>> np.asarray(picture)[2:4, 2:4].tolist()
         [[0, 128], [255, 255]]
     """
-    tiles = enlarged(to_bytes(x, domain), scale)
+    tiles = to_bytes(x, domain)
     n, height, width = tiles.shape[:3]
     if columns is None:
         columns = min(n, math.ceil(math.sqrt(n * height / width)))
+        columns = math.ceil(n / math.ceil(n / columns))  # no more than so many rows need
     if columns < 1:
         raise ChainruleError(f"a grid needs at least 1 column, not {columns}")
-    tops, lefts = starts(math.ceil(n / columns), height), starts(columns, width)
+    rows = math.ceil(n / columns)
+    tiles = enlarged(tiles, fitting_scale((height, width), rows, columns) if scale is None else scale)
+    tops, lefts = starts(rows, tiles.shape[1]), starts(columns, tiles.shape[2])
     return paste(tiles, [(tops[i // columns], lefts[i % columns]) for i in range(n)])
 
 
@@ -66,7 +70,7 @@ def completion_grid(
         original: [m, *shape], of a domain of images with 1 or 3 channels.
         evidence: bool, True where a value is given; [*shape] for all data alike, or [m, *shape].
         completions: [m, n, *shape], as `complete` gives them.
-        scale: the side of the square that stands for a pixel; small images are enlarged unless it is given.
+        scale: the side of the square that stands for a pixel; `fitting_scale` unless it is given.
 
     Raises:
         ChainruleError: data that are not images, shapes that do not belong together, values outside the domain, or a
@@ -78,6 +82,8 @@ def completion_grid(
     given = evidence.cpu().expand(original.shape).all(1)  # a pixel is given once all of its colours are
     middle = np.where(given.unsqueeze(-1).numpy(), first, np.array(MISSING, np.uint8))
     rows = np.concatenate([first[:, None], middle[:, None], last], 1)
+    if scale is None:
+        scale = completion_scale(completions)
     tiles = enlarged(rows.reshape(-1, *first.shape[1:]), scale)
     tops, lefts = starts(len(rows), tiles.shape[1]), starts(rows.shape[1], tiles.shape[2], wide=(1, 2))
     picture = np.array(paste(tiles, [(top, left) for top in tops for left in lefts]))
@@ -128,10 +134,24 @@ def in_colour(tiles: Pixels) -> Pixels:
     return np.broadcast_to(tiles, (*tiles.shape[:-1], 3))
 
 
-def enlarged(tiles: Pixels, scale: int | None) -> Pixels:
-    """Each pixel as a square of scale × scale; unless given, small images are enlarged to TILE at most."""
-    if scale is None:
-        scale = max(1, TILE // max(tiles.shape[1:3]))
+def fitting_scale(shape: tuple[int, int], rows: int, columns: int) -> int:
+    """The side of the square that stands for a pixel of images [H, W], in so many rows and columns of tiles.
+
+    Example:
+        >>> fitting_scale((8, 8), rows=8, columns=8), fitting_scale((8, 8), rows=2, columns=2)
+        (10, 38)
+    """
+    longer = [math.ceil((LONGER / count - GAP) / size) for size, count in zip(shape, (rows, columns), strict=True)]
+    return max(1, TILE // max(shape), min(longer))
+
+
+def completion_scale(completions: Tensor) -> int:
+    """The same for the rows of a `completion_grid`, by its completions [m, n, *shape]."""
+    return fitting_scale((completions.shape[-2], completions.shape[-1]), len(completions), 2 + completions.shape[1])
+
+
+def enlarged(tiles: Pixels, scale: int) -> Pixels:
+    """Each pixel as a square of scale × scale."""
     if scale < 1:
         raise ChainruleError(f"a pixel is drawn as a square of at least 1, not {scale}")
     return tiles.repeat(scale, 1).repeat(scale, 2)

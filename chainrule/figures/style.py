@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
+from itertools import cycle
 from pathlib import Path
 
 from matplotlib.artist import Artist
@@ -69,10 +70,16 @@ def bare(axes: Axes, title: str = "") -> Axes:
     return axes
 
 
+def colours_of(names: Iterable[str]) -> dict[str, str]:
+    """A colour for each name: the same in all figures that are given the same names."""
+    return dict(zip(names, cycle(COLOURS), strict=False))
+
+
 def legend_below(figure: Figure, handles: Sequence[Artist], columns: int) -> None:
-    """A legend under the whole figure."""
+    """A legend under the whole figure, to be read row by row; matplotlib fills it column by column."""
+    by_columns = [handle for column in range(columns) for handle in handles[column::columns]]
     figure.legend(
-        handles=handles, loc="outside lower center", ncols=columns, fontsize=SMALL, frameon=False, labelcolor=INK,
+        handles=by_columns, loc="outside lower center", ncols=columns, fontsize=SMALL, frameon=False, labelcolor=INK,
         handlelength=1.6, columnspacing=1.4,
     )  # fmt: skip
 

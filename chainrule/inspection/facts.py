@@ -51,7 +51,7 @@ class Facts:
     """A model in numbers.
 
     Attributes:
-        model: its class, with what it was made with.
+        model: what it is called, with what it was made with.
         domain: what a datum is.
         sites: D.
         order: the name of the order, or the first of its sites.
@@ -148,13 +148,13 @@ def grouped(weights: Sequence[Weight]) -> list[tuple[Weight, int]]:
 
 
 def describe_model(model: AutoregressiveModel) -> str:
-    """The class and its arguments, in words; the class alone of a model that does not keep them."""
+    """What it is called and its arguments, in words; the name alone of a model that does not keep them."""
     try:
         arguments = model.arguments
     except AttributeError:
-        return type(model).__name__
+        return model.in_words()
     words = [f"{name}={value}" for name, value in arguments.items() if name not in ("domain", "order", "seed")]
-    return f"{type(model).__name__}({', '.join(words)})"
+    return f"{model.in_words()}({', '.join(words)})"
 
 
 def describe_order(model: AutoregressiveModel) -> str:

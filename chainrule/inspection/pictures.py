@@ -26,6 +26,7 @@ from chainrule.figures import (
     skewing_figure,
     to_png,
 )
+from chainrule.figures.cells import WIDER, excerpt
 from chainrule.figures.data import MOST
 from chainrule.figures.kernels import masked_convolutions
 from chainrule.figures.masks import LARGEST, made_masks
@@ -33,6 +34,7 @@ from chainrule.inspection.facts import Fields
 from chainrule.layers.lstm import DiagonalBiLSTM, RowLSTM
 from chainrule.models import MADE, AutoregressiveModel, Independent, PixelCNN, PixelRNN
 from chainrule.report import Picture, Section
+from chainrule.words import counted
 
 KNOWN = (Independent, MADE, PixelCNN, PixelRNN)
 """Models of which it is known how what they see grows with their depth, or that it does not."""
@@ -91,7 +93,9 @@ def tour_of(
 def check_count(model: AutoregressiveModel, sites: Sequence[int]) -> None:
     """Raises ChainruleError where the sites, and the first of the order, are more than a figure of them holds."""
     if len(with_first(model, sites)) > MOST:
-        raise ChainruleError(f"{len(sites)} sites are too many for one figure; choose at most {MOST - 1}")
+        channels = model.domain.shape[0] if model.domain.is_image else 1
+        each = f" (a pixel without a channel counts as {channels})" if channels > 1 else ""
+        raise ChainruleError(f"{len(sites)} sites{each} are too many for one figure; choose at most {MOST - 1}")
 
 
 def masks(model: AutoregressiveModel) -> Section:
@@ -148,6 +152,7 @@ def gates_picture(model: AutoregressiveModel) -> Picture | None:
 def cells(model: AutoregressiveModel) -> Section:
     """How a recurrent cell goes through the image."""
     cell, (height, width) = cell_of(model), model.domain.shape[-2:] if model.domain.is_image else (0, 0)
+    part = excerpt_in_words((height, width), WIDER if isinstance(cell, RowLSTM) else 0)
     text = "Pixels with one number are computed in one step, in parallel; the numbers count the steps."
     if isinstance(cell, DiagonalBiLSTM):
         caption = (
@@ -155,18 +160,34 @@ def cells(model: AutoregressiveModel) -> Section:
             f"against the row above, so that a step is a column: {height}×{width} pixels become "
             f"{height}×{height + width - 1}. Arrows: the two states that a step reads, from beside and from above, "
             "which stand in one column of the skewed map. The scan from the right is shifted down by one row before "
-            "the two are added, since it has seen pixels to come."
+            f"the two are added, since it has seen pixels to come.{part}"
         )
         picture = _picture("skewing", skewing_figure(height, width), caption, "An image and its skewed map, by step")
         return Section("Steps of the recurrent layer", text, [picture])
     if isinstance(cell, RowLSTM):
         caption = (
             "The Row LSTM. Left: a row is a step; arrows: the three states of the row above that it reads. Right: "
-            "through them, one column more on either side with each row back, its state knows a triangle."
+            f"through them, one column more on either side with each row back, its state knows a triangle.{part}"
         )
+        if height == 1:
+            caption = f"The Row LSTM. A row is a step; this image has one alone, and no row above to read.{part}"
         picture = _picture("steps", row_steps_figure(height, width), caption, "An image by rows, and a triangle above")
         return Section("Steps of the recurrent layer", text, [picture])
     return Section("", "", [])
+
+
+def excerpt_in_words(shape: tuple[int, int], wider: int) -> str:
+    """Which part of an image of that height and width is drawn, where it is not all.
+
+    Example:
+        >>> excerpt_in_words((28, 5), wider=0), excerpt_in_words((4, 5), wider=0)
+        (' Drawn is an excerpt: the first 6 rows and 5 columns of 28×5 pixels.', '')
+    """
+    rows, columns = excerpt(*shape, wider)
+    if (rows, columns) == shape:
+        return ""
+    drawn = f"{counted(rows, 'row')} and {counted(columns, 'column')}"
+    return f" Drawn is an excerpt: the first {drawn} of {shape[0]}×{shape[1]} pixels."
 
 
 def cell_of(model: AutoregressiveModel) -> RowLSTM | DiagonalBiLSTM | None:
@@ -187,14 +208,14 @@ def receptive_fields(model: AutoregressiveModel, fields: Fields | None, sites: S
         caption = "Each row is a conditional: which sites before it, in the model's order, does it see?"
         matrix = _picture("fields", sites_figure(seen, model.order), caption, "Who sees whom")
         return Section("Receptive fields", text, [matrix])
-    chosen = [centre(model)] if sites is None else list(dict.fromkeys(sites))
+    chosen = centre(model) if sites is None else list(dict.fromkeys(sites))
     pictures = [
         _picture(
             f"fields{'' if len(parts) == 1 else f'-{number}'}",
             fields_figure(seen, model.order, domain, part),
             "What is seen by the conditional of the orange site"
-            + (", channel by channel." if domain.shape[0] > 1 else "."),
-            f"Receptive fields of {len(part)} sites",
+            + (", channel by channel: a row is a conditional." if domain.shape[0] > 1 else "."),
+            f"Receptive fields of {counted(len(part), 'site')}",
         )
         for parts in [pages(model, chosen)]
         for number, part in enumerate(parts, 1)
@@ -203,18 +224,20 @@ def receptive_fields(model: AutoregressiveModel, fields: Fields | None, sites: S
 
 
 def pages(model: AutoregressiveModel, sites: Sequence[int]) -> list[list[int]]:
-    """The sites of each picture: of gray images all in one; in colour a pixel each, with all of its channels."""
+    """The sites of each picture: of gray images all in one; in colour those of a pixel in one."""
     channels, height, width = model.domain.shape
     if channels == 1:
         return [list(sites)]
-    pixels = dict.fromkeys(site % (height * width) for site in sites)
-    return [[pixel + channel * height * width for channel in range(channels)] for pixel in pixels]
+    pixels: dict[int, list[int]] = {}
+    for site in sites:
+        pixels.setdefault(site % (height * width), []).append(site)
+    return list(pixels.values())
 
 
-def centre(model: AutoregressiveModel) -> int:
-    """The first channel of the central pixel."""
-    _, height, width = model.domain.shape
-    return height // 2 * width + width // 2
+def centre(model: AutoregressiveModel) -> list[int]:
+    """The central pixel, all of its channels."""
+    channels, height, width = model.domain.shape
+    return [channel * height * width + height // 2 * width + width // 2 for channel in range(channels)]
 
 
 def growth(model: AutoregressiveModel, site: int) -> list[Picture]:
@@ -269,7 +292,7 @@ def conditionals(model: AutoregressiveModel, example: Example, sites: Sequence[i
     how += "sites for which the model is neither certain nor clueless" if sites is None else "those that were chosen"
     bars = _picture(
         "distributions",
-        distributions_figure(model, example.x, chosen),
+        distributions_figure(model, example.x, chosen, nats=False),  # what sites cost is in the next picture
         f"The probability of each of the {model.domain.levels} values: {how}. Orange is the true value.",
         "Predicted distributions of some sites",
     )

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from chainrule.domain import Levels
-from chainrule.errors import ChainruleError
+from chainrule.errors import ChainruleError, raised_at
 from chainrule.laws.seen import BATCH, NUMBERS, WORDS, name_of
 from chainrule.seeding import generator
 
@@ -70,10 +70,10 @@ class Call:
         try:
             outputs = self.fn(self.scaled(x))
         except Exception as error:  # a user's model may raise anything
-            what = shorten(f"{type(error).__name__}: {error}", WORDS)
+            what = shorten(f"{type(error).__name__}: {error}", WORDS) + raised_at(error)
             shape, dtype = ", ".join(map(str, self.domain.shape)), torch.int64 if self.integers else self.dtype
             images = f"{'images' if self.domain.is_image else 'rows'} [n, {shape}] of scale {self.scale!r}"
-            remedy = f"it must take {images}, here {name_of(dtype)} on {self.device}"
+            remedy = f"it was given {images}, {name_of(dtype)} on {self.device}, which it must take"
             raise ChainruleError(f"{self.name} raised {what}; {remedy}") from error
         if not isinstance(outputs, Tensor) or not outputs.is_floating_point():
             what = f"{outputs.dtype} numbers" if isinstance(outputs, Tensor) else f"a {type(outputs).__name__}"
@@ -134,7 +134,9 @@ class Call:
 
     def _misfit(self, got: tuple[int, ...], wanted: tuple[int, ...]) -> str:
         fitting = ", ".join(map(repr, self.fitting(got)))
-        others = f"layouts that fit: {fitting}" if fitting else "no layout fits: are shape and levels right?"
+        more, rest = divmod(math.prod(got[1:]), math.prod(wanted[1:]))
+        times = f" (it gives {more} times as many numbers)" if not rest and more > 1 else ""
+        others = f"layouts that fit: {fitting}" if fitting else f"no layout fits: are shape and levels right?{times}"
         images = f"shape {list(self.domain.shape)} with {self.parameters} numbers a site"
         return f"{self.name} gives {list(got)}, and layout {self.layout!r} of {images} is {list(wanted)}; {others}"
 

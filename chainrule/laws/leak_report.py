@@ -14,7 +14,7 @@ from chainrule.domain import Levels, channel_name
 from chainrule.laws.report import Pairs, pairs_of
 from chainrule.laws.seen import Dependence
 from chainrule.order import Order
-from chainrule.words import percent
+from chainrule.words import counted, percent
 
 Offset = tuple[int, int]
 """(rows down, columns right), from the pixel of the output to that of an input."""
@@ -151,10 +151,10 @@ class LeakReport:
         leaking, now = int(self.wrong.any(1).sum()), bool((self.seen.now & ~self.order.before).any())
         yield (
             f"{self.name} leaks: {leaking} of its {self.domain.sites} outputs see what is not before them"
-            f"{'' if now else ', once the weights move'} ({int(self.wrong.sum())} pairs)"
+            f"{'' if now else ', once the weights move'} ({counted(int(self.wrong.sum()), 'pair')})"
         )
         yield f"  the logits of {describe(output)} see {describe(site)}"
-        yield f"  seen at {self._axes}: {in_short([f'{self._at(o)} {n}×' for o, n in self.offsets.items()])}"
+        yield f"  pairs by {self._axes}: {in_short([f'{n:,} at {self._at(o)}' for o, n in self.offsets.items()])}"
         if bool(self.colours.any()) and self.domain.is_image:
             yield f"  within a pixel: {', '.join(self._colours_in_words())}"
         yield f"  {self._size()}"
@@ -205,7 +205,7 @@ class LeakReport:
 
     @property
     def _axes(self) -> str:
-        return "(rows down, columns right)" if self.domain.is_image else "so many sites further on"
+        return "(rows down, columns right)" if self.domain.is_image else "sites further on"
 
     def _at(self, offset: Offset) -> str:
         """An offset in words; of rows, the number of sites alone."""
@@ -217,9 +217,10 @@ def at(offset: Sequence[int]) -> str:
 
     Example:
         >>> at((-1, 2)), at((0, 0)), at((3,))
-        ('(-1, +2)', '(0, 0)', '(+3)')
+        ('(-1, +2)', '(0, 0)', '+3')
     """
-    return "({})".format(", ".join(f"{each:+d}" if each else "0" for each in offset))
+    told = ", ".join(f"{each:+d}" if each else "0" for each in offset)
+    return told if len(offset) == 1 else f"({told})"
 
 
 def distance(offset: Offset) -> tuple[int, int]:

@@ -73,6 +73,10 @@ class AutoregressiveModel(nn.Module, ABC):
         """
         return None
 
+    def in_words(self) -> str:
+        """What the model is called where people read it: its class, unless that has a better name."""
+        return type(self).__name__
+
     # The sequential half. This one runs `conditionals` again at every step: slow, and right by construction. A model
     # that overrides it must agree with it (law 3).
 

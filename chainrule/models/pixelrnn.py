@@ -18,6 +18,7 @@ from chainrule.models.image import ImageModel, check_depth
 from chainrule.seeding import Seed, generator
 
 CELLS: dict[str, type[RowLSTM] | type[DiagonalBiLSTM]] = {"row": RowLSTM, "diagonal": DiagonalBiLSTM}
+NAMES = {"row": "Row LSTM", "diagonal": "Diagonal BiLSTM"}
 
 
 class PixelRNN(ImageModel):
@@ -65,10 +66,13 @@ class PixelRNN(ImageModel):
         check_depth(self, "layers", layers)
         if cell not in CELLS:
             raise ChainruleError(f"PixelRNN has the cells {' and '.join(CELLS)}, not {cell!r}")
-        if full_context and (cell != "diagonal" or layers == 0):
+        if full_context and cell != "diagonal":
             raise ChainruleError(
-                "full_context needs at least one layer of the diagonal cell; a Row LSTM sees a triangle"
+                f"full_context is of the diagonal cell alone, and cell is {cell!r}, which sees a triangle above; "
+                "leave it out, or give cell='diagonal'"
             )
+        if full_context and layers == 0:
+            raise ChainruleError("full_context needs at least one layer, and layers is 0; give more, or leave it out")
 
         def stack(rng: torch.Generator) -> LSTMStack:
             colours = domain.shape[0]
@@ -82,6 +86,9 @@ class PixelRNN(ImageModel):
         if full_context:
             groups = torch.arange(domain.shape[0]), colour_groups(2 * features, domain.shape[0])
             self.right = MaskedConv2d(*groups, 7, "B", generator(self.seed, 1))
+
+    def in_words(self) -> str:
+        return NAMES[self.cell]
 
     @property
     def firsts(self) -> tuple[MaskedConv2d, ...]:

@@ -27,6 +27,7 @@ from chainrule.training.settings import Settings, as_settings
 from chainrule.training.state import RunFolder
 from chainrule.training.trainer import Trainer
 from chainrule.version import __version__
+from chainrule.words import counted
 
 SAVE_SECONDS = 60.0
 """Within an epoch, the state is saved this often."""
@@ -74,10 +75,11 @@ def fit(
     keep_freed_memory()
     team = processes()
     trainer = Trainer(model.to(team.device(chosen.device)), chosen, data.train, data.valid, team)
-    title, show = f"training {type(model).__name__}", progress and team.rank == 0
+    title, show = f"training {model.in_words()}", progress and team.rank == 0
     with bar(title, trainer.images(trainer.updates), show) as shown, _Interrupt() as interrupt:
         if folder is not None:
             _open(folder, _config(model, chosen, data, team), data, resume, trainer, shown)
+        _warn_of_warmup(trainer, shown)
         try:
             _run(trainer, folder, shown, interrupt)
         finally:
@@ -163,13 +165,30 @@ def _open(folder: RunFolder, config: dict[str, Any], data: _Sets, resume: bool, 
     found = trainer.team.lead(lambda: folder.open(config, resume))
     if found:
         _restore(trainer, folder)
-        at = trainer.position
         shown(trainer.images(trainer.done))
-        shown.print(f"resumed after epoch {at.epoch}, update {at.step} of the next")
+        shown.print(_taken_up(trainer))
         _warn_of_another_machine(read_config(folder.path).get("machine"), config["machine"], shown)
     elif trainer.team.rank == 0:
         folder.remember(data.fingerprints())
         folder.save(trainer.progress(), trainer.tensors())
+
+
+def _taken_up(trainer: Trainer) -> str:
+    """Where a run goes on, or that there is nothing left of it."""
+    at = trainer.position
+    if at.epoch == trainer.epochs or trainer.history.stopped:
+        return f"this run is finished: it ended after epoch {at.epoch}, and nothing is left to train"
+    return f"resumed after epoch {at.epoch}, update {at.step} of the next"
+
+
+def _warn_of_warmup(trainer: Trainer, shown: Bar) -> None:
+    """Says where the learning rate rises over fewer updates than were chosen."""
+    warmup, most = trainer.settings.warmup, trainer.updates // 2
+    if warmup > most and warmup != Settings.warmup:
+        shown.print(
+            f"warning: a warmup of {warmup} updates is more than half of the {counted(trainer.updates, 'update')} of "
+            f"this run; it takes {most}"
+        )
 
 
 def _restore(trainer: Trainer, folder: RunFolder) -> None:

@@ -26,6 +26,7 @@ from chainrule.tasks.evaluate import log_prob_all
 from chainrule.training.history import History, Row
 from chainrule.training.processes import Processes
 from chainrule.training.settings import Settings
+from chainrule.words import counted
 
 OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adamw": torch.optim.AdamW,
@@ -171,7 +172,7 @@ class Trainer:
             self.best = _copy(self.averaged)
         patience = self.settings.patience
         if patience is not None and at.epoch - self.history.best >= patience and at.epoch < self.epochs:
-            self.history.stopped = f"no better validation NLL for {patience} epochs"
+            self.history.stopped = f"no better validation NLL for {counted(patience, 'epoch')}"
         return better
 
     def validate(self) -> float:
