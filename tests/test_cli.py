@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from runs import bits, contents, signalled
+from terminal import commands
 
 import chainrule as cr
 from chainrule.cli import COMMANDS, main
@@ -37,15 +38,7 @@ def folder(tmp_path_factory):
 @pytest.fixture
 def cli(folder, capsys, monkeypatch):
     """Runs a command in the folder; returns its status and what it printed."""
-    monkeypatch.chdir(folder)
-    capsys.readouterr()
-
-    def run(*argv) -> tuple[int, str, str]:
-        status = main([str(word) for word in argv])
-        printed = capsys.readouterr()
-        return status, printed.out, printed.err
-
-    return run
+    return commands(folder, capsys, monkeypatch)
 
 
 @pytest.mark.parametrize("argv", [[], ["--help"], ["-h"], ["help"]])

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from comparisons import BITS, TERMS, hurry
+from terminal import commands
 
 import chainrule as cr
-from chainrule.cli import main
 from chainrule.compare import Terms, compare
 from chainrule.data import Data
 
@@ -46,12 +46,4 @@ def done(home):
 @pytest.fixture
 def cli(home, capsys, monkeypatch):
     """Runs a command in the folder of the data; returns its status and what it printed."""
-    monkeypatch.chdir(home)
-    capsys.readouterr()
-
-    def run(*argv) -> tuple[int, str, str]:
-        status = main([str(word) for word in argv])
-        printed = capsys.readouterr()
-        return status, printed.out, printed.err
-
-    return run
+    return commands(home, capsys, monkeypatch)
