@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from chainrule.checkpoint import load as load
     from chainrule.checkpoint import save as save
     from chainrule.conditionals import Conditionals as Conditionals
+    from chainrule.data import Data as Data
     from chainrule.data import load_data as load_data
     from chainrule.domain import Binary as Binary
     from chainrule.domain import Levels as Levels
@@ -23,26 +24,32 @@ if TYPE_CHECKING:
     from chainrule.laws import check_model as check_model
     from chainrule.models import MADE as MADE
     from chainrule.models import AutoregressiveModel as AutoregressiveModel
+    from chainrule.models import Density as Density
+    from chainrule.models import Ensemble as Ensemble
     from chainrule.models import Independent as Independent
     from chainrule.models import PixelCNN as PixelCNN
     from chainrule.models import PixelRNN as PixelRNN
     from chainrule.order import Order as Order
+    from chainrule.particles import CollapseWarning as CollapseWarning
     from chainrule.tasks.complete import complete as complete
     from chainrule.tasks.evaluate import evaluate as evaluate
+    from chainrule.tasks.impute import impute as impute
     from chainrule.tasks.sample import sample as sample
     from chainrule.training import fit as fit
 
 _HOMES = {
     "checkpoint": ["load", "save"],
     "conditionals": ["Conditionals"],
-    "data": ["load_data"],
+    "data": ["Data", "load_data"],
     "domain": ["Binary", "Levels"],
     "errors": ["ChainruleError", "TrainingStopped"],
     "laws": ["check_leak", "check_model"],
-    "models": ["MADE", "AutoregressiveModel", "Independent", "PixelCNN", "PixelRNN"],
+    "models": ["MADE", "AutoregressiveModel", "Density", "Ensemble", "Independent", "PixelCNN", "PixelRNN"],
     "order": ["Order"],
+    "particles": ["CollapseWarning"],
     "tasks.complete": ["complete"],
     "tasks.evaluate": ["evaluate"],
+    "tasks.impute": ["impute"],
     "tasks.sample": ["sample"],
     "training": ["fit"],
 }

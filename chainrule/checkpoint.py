@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,19 +13,19 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from chainrule.domain import Domain, domain_from_dict
 from chainrule.errors import ChainruleError
 from chainrule.files import new_directory, replacing, unwritable
-from chainrule.models.base import AutoregressiveModel
+from chainrule.models.base import Density
 from chainrule.order import Order, raster
 
 FORMAT = 1
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
 
-def save(model: AutoregressiveModel, path: str | Path) -> None:
+def save(model: Density, path: str | Path) -> None:
     """Writes the model into a new folder: what `load` needs to make the same one, bit for bit.
 
     Raises:
@@ -35,7 +36,7 @@ def save(model: AutoregressiveModel, path: str | Path) -> None:
         write_weights(model, folder / WEIGHTS)
 
 
-def load(path: str | Path) -> AutoregressiveModel:
+def load(path: str | Path) -> Density:
     """The model in that folder (a training run, or what `save` wrote), in evaluation mode, on the CPU.
 
     A model class of your own must have been imported.
@@ -45,14 +46,18 @@ def load(path: str | Path) -> AutoregressiveModel:
     """
     folder = Path(path)
     description = read_config(folder).get("model")
-    tensors = read_weights(folder, description)
+    tensors, shared = read_weights(folder, description)
     model = _construct(description, folder / CONFIG)
     _fill(model, tensors, folder / WEIGHTS)
+    _share(model, shared)
     return model.eval()
 
 
-def read_weights(folder: Path, description: Any) -> dict[str, Tensor]:
+def read_weights(folder: Path, description: Any) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The weights in that folder, once they are known to belong to the model that is described.
+
+    Returns:
+        each tensor by its name; and which names stand for the tensor of another name, as where members share weights.
 
     Raises:
         ChainruleError: a missing or damaged file, or weights of another model.
@@ -67,7 +72,8 @@ def read_weights(folder: Path, description: Any) -> dict[str, Tensor]:
         raise ChainruleError(
             f"{folder / CONFIG} and {WEIGHTS} do not belong together (one was edited or replaced); restore both"
         )
-    return tensors
+    shared = dict(json.loads(metadata.get("shared", "{}")))
+    return tensors | {name: tensors[first] for name, first in shared.items()}, shared
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -89,10 +95,10 @@ def read_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def describe(model: AutoregressiveModel) -> dict[str, Any]:
+def describe(model: Density) -> dict[str, Any]:
     """The class of the model and the arguments it was made with, as plain JSON values."""
     name = type(model).__name__
-    known = AutoregressiveModel.classes.get(name)
+    known = Density.classes.get(name)
     if known is None or known.__module__ != type(model).__module__:  # a notebook's cell may define one again
         raise ChainruleError(f"another class is known by the name {name}, so this one cannot be saved; rename it")
     try:
@@ -111,9 +117,16 @@ def describe(model: AutoregressiveModel) -> dict[str, Any]:
     return description
 
 
-def write_weights(model: AutoregressiveModel, path: Path) -> None:
-    """Writes the weights, marked with the model that they belong to, in place of what is at `path`."""
-    write_tensors(path, model.state_dict(), {"model": digest(describe(model))})
+def write_weights(model: Density, path: Path) -> None:
+    """Writes the weights, marked with the model that they belong to, in place of what is at `path`.
+
+    A weight that several members of an ensemble share is written once.
+    """
+    tensors = model.state_dict(keep_vars=True)
+    firsts = {id(tensor): name for name, tensor in reversed(tensors.items())}
+    shared = {name: firsts[id(tensor)] for name, tensor in tensors.items() if firsts[id(tensor)] != name}
+    about = {"model": digest(describe(model)), **({"shared": json.dumps(shared)} if shared else {})}
+    write_tensors(path, {name: tensor for name, tensor in tensors.items() if name not in shared}, about)
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
@@ -167,24 +180,40 @@ def read_json(path: Path) -> dict[str, Any]:
     return contents
 
 
-def _construct(description: Any, path: Path) -> AutoregressiveModel:
-    if not isinstance(description, dict) or "domain" not in description:
+def _construct(description: Any, path: Path) -> Density:
+    if not isinstance(description, dict):
         raise ChainruleError(f"{path} is damaged: it describes no model; restore it from a copy")
-    arguments = dict(description)
+    arguments = {word: _members(value, path) for word, value in description.items()}
     name = str(arguments.pop("class", None))
-    kind = AutoregressiveModel.classes.get(name)
-    if kind is None:
+    kind = Density.classes.get(name)
+    if kind is None or inspect.isabstract(kind):
         raise ChainruleError(
             f"{path} is of class {name}, which is not known here; import the module that defines it first"
         )
     try:
-        return kind(**{**arguments, "domain": domain_from_dict(arguments["domain"])})
+        if "domain" in arguments:
+            arguments["domain"] = domain_from_dict(arguments["domain"])
+        return kind(**arguments)
     except Exception as error:  # what a constructor makes of arguments that it was not written for
         reason = " ".join(str(error).split())
         raise ChainruleError(f"{path} does not describe a {name} ({reason}); restore it from a copy") from None
 
 
-def _fill(model: AutoregressiveModel, tensors: dict[str, Tensor], path: Path) -> None:
+def _members(value: Any, path: Path) -> Any:
+    """An argument of a constructor; where it describes models, these."""
+    if isinstance(value, list) and value and all(isinstance(each, dict) and "class" in each for each in value):
+        return [_construct(each, path) for each in value]
+    return value
+
+
+def _share(model: Density, shared: Mapping[str, str]) -> None:
+    """Makes the parameters of these names those of other names."""
+    for name, first in shared.items():
+        owner, _, leaf = name.rpartition(".")
+        setattr(model.get_submodule(owner), leaf, model.get_parameter(first))
+
+
+def _fill(model: Density, tensors: dict[str, Tensor], path: Path) -> None:
     wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     if wanted != found:
@@ -201,11 +230,13 @@ def _fill(model: AutoregressiveModel, tensors: dict[str, Tensor], path: Path) ->
 def _plain(value: Any, domain: Domain) -> Any:
     if isinstance(value, Domain):
         return value.to_dict()
+    if isinstance(value, Density):
+        return describe(value)
     if isinstance(value, Order):
         return None if value == raster(domain) else list(value.permutation)  # raster order is what None stands for
     if isinstance(value, np.generic):
         return value.item()
-    return [_plain(each, domain) for each in value] if isinstance(value, tuple | list) else value
+    return [_plain(each, domain) for each in value] if isinstance(value, tuple | list | nn.ModuleList) else value
 
 
 def digest(description: Any) -> str:

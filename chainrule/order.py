@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -67,6 +68,16 @@ class Order:
         pairs = len(self) * (len(self) - 1) // 2
         return int((seen.cpu() & self.before).sum()) / pairs if pairs else 1.0
 
+    def first(self, evidence: Tensor) -> Order:
+        """The same order with the sites of `evidence` (bool [D]) moved to its beginning.
+
+        Example:
+            >>> Order((2, 0, 1)).first(torch.tensor([True, True, False])).permutation
+            (0, 1, 2)
+        """
+        mine = evidence[self.sites]
+        return Order(tuple(torch.cat([self.sites[mine], self.sites[~mine]]).tolist()))
+
     def is_prefix(self, evidence: Tensor) -> Tensor:
         """For each row of `evidence` (bool [..., D], True where given): are the given sites the first of the order?"""
         visited = evidence[..., self.sites].int()
@@ -91,6 +102,60 @@ def raster(domain: Domain) -> Order:
     if not domain.is_image:
         return natural(domain)
     return Order(tuple(torch.arange(domain.sites).view(domain.shape).permute(1, 2, 0).flatten().tolist()))
+
+
+Side = Literal["top", "bottom", "left", "right"]
+SIDES: tuple[Side, ...] = ("top", "bottom", "left", "right")
+
+
+@dataclass(frozen=True)
+class Turn:
+    """How an image is turned so that raster order begins with a side of it, and goes on line by line.
+
+    Example:
+        >>> image = torch.tensor([[0, 1], [2, 3]])
+        >>> Turn("left")(image).tolist(), Turn("bottom")(image).tolist()
+        ([[0, 2], [1, 3]], [[2, 3], [0, 1]])
+    """
+
+    side: Side
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """[..., H, W] to the turned image."""
+        if self.side in ("bottom", "right"):
+            x = x.flip(-2 if self.side == "bottom" else -1)
+        return x.transpose(-2, -1) if self.side in ("left", "right") else x
+
+    def back(self, x: Tensor) -> Tensor:
+        """The turned image to [..., H, W]."""
+        if self.side in ("left", "right"):
+            x = x.transpose(-2, -1)
+        return x.flip(-2 if self.side == "bottom" else -1) if self.side in ("bottom", "right") else x
+
+    def sites(self, domain: Domain) -> Tensor:
+        """[C, H', W']: the site that comes to stand at each place."""
+        return self(torch.arange(domain.sites).view(domain.shape))
+
+    def order(self, domain: Domain) -> Order:
+        """Raster order of the turned image."""
+        return Order(tuple(self.sites(domain).permute(1, 2, 0).flatten().tolist()))
+
+
+def as_turn(order: Order | Sequence[int] | Side | None, domain: Domain) -> Turn:
+    """The turn whose order this is: from the top unless given, from a side by its name, or one of these four orders.
+
+    Raises:
+        ChainruleError: another order.
+    """
+    if order is None or order in SIDES:
+        return Turn("top" if order is None else order)
+    if not isinstance(order, str):
+        given = as_order(order, domain)
+        for side in SIDES:
+            if Turn(side).order(domain) == given:
+                return Turn(side)
+    shown = repr(order) if isinstance(order, str) else "the one given"
+    raise ChainruleError(f"an image is taken line by line from {', '.join(SIDES[:-1])} or {SIDES[-1]}, not in {shown}")
 
 
 def shuffled(domain: Domain, seed: Seed = 0) -> Order:

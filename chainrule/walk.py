@@ -5,13 +5,13 @@ Tasks differ in `choose` alone: sampling draws, completion keeps the evidence an
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from chainrule.conditionals import Conditionals
-from chainrule.models.base import AutoregressiveModel, evaluating
+from chainrule.models.base import AutoregressiveModel, Density, evaluating
 from chainrule.seeding import site_noise
 
 Choose = Callable[[Tensor, Conditionals], Tensor]
@@ -24,12 +24,24 @@ CHUNK = 256
 """Data walked at once: enough to keep the machine busy, few enough to bound memory."""
 
 
-def walk(model: AutoregressiveModel, n: int, choose: Choose, given: Tensor | None = None, groups: int = 0) -> Tensor:
+Reorder = Callable[[], Tensor | None]
+"""Asked after each group which data to go on with, int64 [n]; None for all as they are."""
+
+
+def walk(
+    model: AutoregressiveModel,
+    n: int,
+    choose: Choose,
+    given: Tensor | None = None,
+    groups: int = 0,
+    reorder: Reorder | None = None,
+) -> Tensor:
     """Data made group by group: int64 [n, *shape].
 
     Args:
         choose: gives each group its values.
         given: [n, *shape], of which the first `groups` groups are taken as they are, in one parallel pass.
+        reorder: some data may be dropped on the way, and others doubled in their place.
 
     Example:
         >>> from chainrule.domain import Binary
@@ -49,6 +61,9 @@ def walk(model: AutoregressiveModel, n: int, choose: Choose, given: Tensor | Non
             values = choose(sites, model.predict(state))
             state = model.advance(state, values)
             x[:, sites.to(x.device)] = values.to(x)
+            rows = reorder() if reorder else None
+            if rows is not None:
+                state, x = model.select(state, rows), x[rows.to(x.device)]
     return x.view(n, *model.domain.shape)
 
 
@@ -72,20 +87,19 @@ def keeping(given: Tensor, evidence: Tensor, otherwise: Choose) -> Choose:
 
 
 def walk_all(
-    model: AutoregressiveModel,
+    model: Density,
     given: Tensor,
     evidence: Tensor,
+    keys: Sequence[tuple[int, ...]],
     seed: int,
     temperature: float = 1.0,
     chunk: int = CHUNK,
     tick: Tick | None = None,
-    draws: int = 1,
 ) -> Tensor:
     """`given` with every site outside the evidence drawn, in chunks of bounded memory: int64 [n, *shape], on the CPU.
 
-    Row i is draw i % draws of datum i // draws. It depends on the seed and these two alone, whatever the chunk, the
-    schedule and the number of draws are. Evidence must be a prefix of the order (not checked here), or the draws would
-    ignore what comes later.
+    Row i depends on the seed and on keys[i] alone, whatever the chunk and the schedule are. Evidence must be a prefix
+    of the order (not checked here), or the draws would ignore what comes later.
 
     Args:
         given: [n, *shape].
@@ -94,13 +108,16 @@ def walk_all(
     Raises:
         ChainruleError: a temperature of 0 or less.
     """
-    parts = [torch.empty(0, *model.domain.shape, dtype=torch.int64)]
-    for first in range(0, len(given), chunk):
-        x, known = given[first : first + chunk], evidence[first : first + chunk].flatten(1)
-        keys = [divmod(row, draws) for row in range(first, first + len(x))]
-        noise = site_noise(seed, keys, model.domain.sites)
-        choose = keeping(x.flatten(1), known, drawing(noise, temperature))
-        parts.append(walk(model, len(x), choose, x, model.schedule.given(known)).cpu())
+    x = torch.empty(len(given), *model.domain.shape, dtype=torch.int64)
+    for rows in torch.split(torch.arange(len(given)), chunk):
+        noise = site_noise(seed, [keys[row] for row in rows.tolist()], model.domain.sites + 1)  # the last: which member
+        known = evidence[rows].flatten(1)
+        with evaluating(model):
+            shares = list(model.drawn(given[rows], known, noise[:, -1]))
+        for member, its in shares:
+            mine = given[rows[its]]
+            choose = keeping(mine.flatten(1), known[its], drawing(noise[its], temperature))
+            x[rows[its]] = walk(member, len(its), choose, mine, member.schedule.given(known[its])).cpu()
         if tick:
-            tick(len(x))
-    return torch.cat(parts)
+            tick(len(rows))
+    return x

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from scipy import stats
-from zoo import ZOO
+from zoo import ENSEMBLES, ZOO
 
 from chainrule.domain import Binary
 from chainrule.laws import (
@@ -41,6 +41,17 @@ def test_samples_have_their_frequencies_where_they_can_be_counted(name):
     countable = model.domain.levels**model.domain.sites <= COUNTABLE
     finding = sample_frequencies(model)
     assert finding.status == ("passed" if countable else "not run"), finding
+
+
+@pytest.mark.parametrize("name", ENSEMBLES)
+def test_ensembles_keep_the_laws_of_densities(name):
+    model = ENSEMBLES[name]()
+    report = check_model(model)
+    assert report.passed, report
+    countable = model.domain.levels**model.domain.sites <= COUNTABLE
+    ran = [finding.law for finding in report.findings if finding.status == "passed"]
+    assert ran == ["2 a distribution", *["4 sample frequencies"] * countable, "5 save and load", "5 neighbours"]
+    assert "check its members" in report.findings[0].detail
 
 
 def test_report_says_what_was_run():

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from functools import partial
 
 from chainrule.domain import Binary, Levels
-from chainrule.models.base import AutoregressiveModel
+from chainrule.models.base import AutoregressiveModel, Density
+from chainrule.models.ensemble import Ensemble
 from chainrule.models.independent import Independent
 from chainrule.models.made import MADE
 from chainrule.models.pixelcnn import PixelCNN
@@ -41,6 +42,10 @@ ZOO: dict[str, Callable[[], AutoregressiveModel]] = {
     "made, 256 levels": partial(MADE, Levels((2,), 256), hidden=(8,)),
     "made, colour": partial(MADE, colour, hidden=(30,)),
     "made, 60 sites": partial(MADE, Binary((60,)), hidden=(40, 40)),
+    "made, member of any order": lambda: MADE(image, hidden=(24,), agnostic="order").member(shuffled(image, 3)),
+    "made, member of both, direct": lambda: MADE(five, hidden=(9, 9), direct=True, agnostic="both").members(2)[1],
+    "made, member of a cycle": lambda: MADE(Levels((4,), 3), hidden=(9,), agnostic="both", masks=3).members(3)[2],
+    "made, a family itself": partial(MADE, five, hidden=(9,), agnostic="connectivity"),
     "pixelcnn 1x1": partial(PixelCNN, Binary((1, 1, 1)), blocks=1, features=4),
     "pixelcnn 1x5": partial(PixelCNN, Binary((1, 1, 5)), blocks=2, features=4),
     "pixelcnn 5x1": partial(PixelCNN, Binary((1, 5, 1)), blocks=2, features=4),
@@ -66,6 +71,16 @@ ZOO: dict[str, Callable[[], AutoregressiveModel]] = {
     "pixelcnn 3x1, colour": partial(PixelCNN, Binary((3, 3, 1)), blocks=1, features=6),
     "pixelcnn 1x1, colour, 4 levels": partial(PixelCNN, Levels((3, 1, 1), 4), blocks=1, features=3),
     "pixelcnn 5x7, colour, 4 levels": partial(PixelCNN, Levels((3, 5, 7), 4), blocks=2, features=6),
+    "pixelcnn 3x4, from the bottom": partial(PixelCNN, image, blocks=1, features=3, position_bias=True, order="bottom"),
+    "pixelcnn 3x4, from the left": partial(PixelCNN, image, blocks=1, features=3, position_bias=True, order="left"),
+    "pixelcnn 2x3, colour, from the right": partial(
+        PixelCNN, Levels((3, 2, 3), 4), blocks=1, features=6, order="right"
+    ),
+    "row 3x4, from the left": partial(PixelRNN, image, "row", layers=2, features=3, order="left"),
+    "row 2x2, colour, from the bottom": partial(PixelRNN, colour, "row", layers=1, features=6, order="bottom"),
+    "diagonal 4x3, from the right, full context": partial(
+        PixelRNN, Binary((1, 4, 3)), "diagonal", layers=1, features=4, full_context=True, order="right"
+    ),
     "row 1x1": partial(PixelRNN, Binary((1, 1, 1)), "row", layers=1, features=3),
     "row 1x5": partial(PixelRNN, Binary((1, 1, 5)), "row", layers=2, features=4),
     "row 5x1": partial(PixelRNN, Binary((1, 5, 1)), "row", layers=2, features=4),
@@ -119,3 +134,20 @@ ZOO: dict[str, Callable[[], AutoregressiveModel]] = {
     ),
     "diagonal 3x2, colour, 256 levels": partial(PixelRNN, Levels((3, 3, 2), 256), "diagonal", layers=1, features=4),
 }
+
+
+ENSEMBLES: dict[str, Callable[[], Density]] = {
+    "of one": lambda: Ensemble([MADE(five, hidden=(8,))]),
+    "of members": lambda: Ensemble(MADE(five, hidden=(8, 8), direct=True, agnostic="both").members(4)),
+    "of a cycle, levels": lambda: Ensemble(MADE(Levels((2, 2), 5), hidden=(9,), agnostic="order", masks=3).members(3)),
+    "of two kinds": lambda: Ensemble([MADE(image, order=shuffled(image)), PixelCNN(image, blocks=1, features=3)]),
+    "of two sides": lambda: Ensemble([PixelCNN(image, blocks=1, features=3, order=side) for side in ("top", "left")]),
+    "of ensembles": lambda: Ensemble([Independent(five), Ensemble(MADE(five, agnostic="connectivity").members(3))]),
+    "colour, 256 levels": lambda: Ensemble(
+        [
+            PixelCNN(Levels((3, 1, 2), 256), blocks=1, features=3),
+            PixelRNN(Levels((3, 1, 2), 256), "row", layers=1, features=3),
+        ]
+    ),
+}
+"""Densities without an order of their own."""

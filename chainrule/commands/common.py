@@ -22,7 +22,7 @@ from chainrule.errors import ChainruleError
 from chainrule.figures import grid, save_image
 from chainrule.files import refuse_existing, replacing
 from chainrule.hardware import as_device, keep_freed_memory
-from chainrule.models import AutoregressiveModel
+from chainrule.models import MADE, AutoregressiveModel, Density, Ensemble
 from chainrule.training import SEEN
 
 SPLITS = ("train", "valid", "test")
@@ -94,13 +94,40 @@ def add_draw(parser: ArgumentParser) -> None:
     )
 
 
-def load_run(args: Namespace) -> AutoregressiveModel:
-    """The run's model, on the device asked for."""
+def add_members(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--members", type=int | None, help="average so many members of a MADE that was trained with --model.agnostic"
+    )
+
+
+def load_density(args: Namespace) -> Density:
+    """The run's model, or an ensemble of its members where these are asked for, on the device asked for.
+
+    Raises:
+        ChainruleError: members of a model that has none.
+    """
     keep_freed_memory()
-    return load(args.run).to(as_device(args.device))
+    model = load(args.run).to(as_device(args.device))
+    if args.get("members") is None:
+        return model
+    if not isinstance(model, MADE):
+        raise ChainruleError(f"--members: of a MADE trained with --model.agnostic, and {args.run} holds another model")
+    return Ensemble(model.members(args.members))
 
 
-def load_split(args: Namespace, model: AutoregressiveModel) -> Split:
+def load_run(args: Namespace) -> AutoregressiveModel:
+    """The run's model, which has an order, on the device asked for.
+
+    Raises:
+        ChainruleError: an ensemble, which has none.
+    """
+    model = load_density(args)
+    if not isinstance(model, AutoregressiveModel):
+        raise ChainruleError(f"{args.run} holds an ensemble, which has no order of its own; give a model of one order")
+    return model
+
+
+def load_split(args: Namespace, model: Density) -> Split:
     """The split asked for, prepared as the run recorded."""
     recipe, _ = recorded_data(Path(args.run))
     data = prepared(args.data, recipe or Preprocessing(), model.domain)

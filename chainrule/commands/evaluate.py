@@ -10,19 +10,20 @@ from dataclasses import asdict
 import torch
 from jsonargparse import ArgumentParser, Namespace
 
-from chainrule.commands.common import add_run, add_split, load_run, load_split, warn_of_known
+from chainrule.commands.common import add_members, add_run, add_split, load_density, load_split, warn_of_known
 from chainrule.progress import bar
 from chainrule.tasks.evaluate import evaluate
 
 
 def options(parser: ArgumentParser, _argv: Sequence[str]) -> None:
     add_run(parser)
+    add_members(parser)
     add_split(parser)
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
 
 
 def run(args: Namespace) -> int:
-    model = load_run(args)
+    model = load_density(args)
     split = load_split(args, model)
     warn_of_known(args, split, torch.arange(len(split)))
     with bar("evaluating", len(split), show=not args.json) as shown:

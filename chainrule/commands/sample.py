@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
-from chainrule.commands.common import add_draw, add_run, check_count, check_out, load_run, write_data
+from chainrule.commands.common import add_draw, add_members, add_run, check_count, check_out, load_density, write_data
 from chainrule.progress import bar
 from chainrule.tasks.sample import sample
 from chainrule.words import counted
@@ -15,6 +15,7 @@ from chainrule.words import counted
 
 def options(parser: ArgumentParser, _argv: Sequence[str]) -> None:
     add_run(parser)
+    add_members(parser)
     parser.add_argument("-n", type=int, default=64, help="how many")
     parser.add_argument(
         "--out", type=str, required=True,
@@ -26,7 +27,7 @@ def options(parser: ArgumentParser, _argv: Sequence[str]) -> None:
 def run(args: Namespace) -> int:
     out = Path(args.out)
     check_count("-n", args.n)
-    model = load_run(args)
+    model = load_density(args)
     check_out(out, model.domain, (".png", ".npy", ".npz"))
     with bar("sampling", args.n) as shown:
         x = sample(model, args.n, seed=args.seed, temperature=args.temperature, tick=shown)

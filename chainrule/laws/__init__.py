@@ -15,7 +15,8 @@ from chainrule.laws.report import Finding, Report
 from chainrule.laws.seen import BATCH, Dependence, dependence
 from chainrule.laws.sequential import sequential_equals_parallel
 from chainrule.laws.storage import neighbours, save_load_identity
-from chainrule.models.base import AutoregressiveModel
+from chainrule.laws.subject import of_one_order
+from chainrule.models.base import Density
 from chainrule.walk import Tick
 
 __all__ = [
@@ -41,11 +42,11 @@ CHECKS = 7
 """How many checks, and findings, `check_model` makes."""
 
 
-def check_model(model: AutoregressiveModel, seed: int = 0, tick: Tick | None = None) -> Report:
+def check_model(model: Density, seed: int = 0, tick: Tick | None = None) -> Report:
     """Checks laws 1 to 6 on the model, which stays as it is.
 
     Args:
-        model: any model that fulfils the contract of `AutoregressiveModel`; its weights may be untrained.
+        model: any model that fulfils the contract of `Density` or `AutoregressiveModel`; its weights may be untrained.
         seed: draws the data, the samples, and the noise that moves the weights of copies.
         tick: told after each of the `CHECKS` checks, for a progress bar.
 
@@ -63,7 +64,7 @@ def check_model(model: AutoregressiveModel, seed: int = 0, tick: Tick | None = N
 
     @cache
     def look() -> Dependence:
-        return dependence(model, seed, batch())
+        return dependence(of_one_order(model), seed, batch())
 
     checks: tuple[Callable[[], Finding], ...] = (
         partial(no_leak, model, seed, look),

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from chainrule.laws.report import Broken, law
 from chainrule.laws.subject import outcomes_in_words, random_data, variants
-from chainrule.models.base import AutoregressiveModel
+from chainrule.models.base import AutoregressiveModel, Density
 
 ENUMERABLE = 2**16
 
@@ -25,19 +25,23 @@ SLACK = 1e-4
 
 @law("2 a distribution")
 @torch.no_grad()
-def is_distribution(model: AutoregressiveModel, seed: int = 0) -> str:
+def is_distribution(model: Density, seed: int = 0) -> str:
     """Law 2: Σ_x p(x) = 1, by enumeration of up to 2^16 outcomes.
 
     Larger domains cannot be enumerated. There, that each conditional sums to 1 over its values, and that `log_prob` is
-    the sum of the conditionals, implies it, with law 1; both are tried on all domains, at random data.
+    the sum of the conditionals, implies it, with law 1; both are tried on all domains, at random data. Of an ensemble
+    they are tried on each member: an average of distributions is one.
     """
     enumerable = model.domain.levels**model.domain.sites <= ENUMERABLE
     for which, each in variants(model, seed):
         x = random_data(each, DATA, seed)
-        check_sites(each, x[:2], which)
+        members = [part for part in each.modules() if isinstance(part, AutoregressiveModel)]
+        for member in members:
+            check_sites(member, x[:2], which)
         if enumerable:
             check_total(each, which)
-        check_log_prob(each, x, which)
+        for member in members:
+            check_log_prob(member, x, which)
     if enumerable:
         return f"enumerated {model.domain.levels**model.domain.sites} outcomes"
     return f"by law 1 and normalised conditionals ({outcomes_in_words(model)} are too many to enumerate)"
@@ -56,7 +60,7 @@ def check_sites(model: AutoregressiveModel, x: Tensor, which: str) -> None:
     raise Broken(f"the conditional of {where} sums to {total[row, site].item():.6g} over its values, not to 1{which}")
 
 
-def check_total(model: AutoregressiveModel, which: str) -> None:
+def check_total(model: Density, which: str) -> None:
     """All data of the domain together have probability 1."""
     parts = [model.log_prob(x.to(model.device)).cpu().double().exp().sum() for x in model.domain.outcomes()]
     total = torch.stack(parts).sum().item()

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from chainrule.laws.report import Broken, NotRun, law
 from chainrule.laws.subject import outcomes_in_words, variants
-from chainrule.models.base import AutoregressiveModel
+from chainrule.models.base import Density
 from chainrule.tasks.sample import sample
 
 COUNTABLE = 2**12
@@ -21,7 +21,7 @@ IMPROBABLE = 1e-4
 
 @law("4 sample frequencies")
 @torch.no_grad()
-def sample_frequencies(model: AutoregressiveModel, seed: int = 0) -> str:
+def sample_frequencies(model: Density, seed: int = 0) -> str:
     """Law 4: chi-square of 10 000 samples against exp(log_prob), where there are at most 4096 outcomes."""
     if model.domain.levels**model.domain.sites > COUNTABLE:
         raise NotRun(f"{outcomes_in_words(model)} are too many to count samples of")
@@ -29,7 +29,7 @@ def sample_frequencies(model: AutoregressiveModel, seed: int = 0) -> str:
     return f"{DRAWS} samples, chi-square p = {min(found):.2g} at these and at moved weights"
 
 
-def frequency_fault(model: AutoregressiveModel, seed: int, which: str) -> float:
+def frequency_fault(model: Density, seed: int, which: str) -> float:
     """The p-value of the samples, when it is not improbable."""
     outcomes = torch.cat(list(model.domain.outcomes()))
     expected = DRAWS * model.log_prob(outcomes.to(model.device)).cpu().double().exp()

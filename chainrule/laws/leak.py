@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from chainrule.laws.report import Broken, law, pairs_in_words, pairs_of
 from chainrule.laws.seen import Look, dependence
-from chainrule.laws.subject import AS_IT_IS, MOVED
-from chainrule.models.base import AutoregressiveModel
+from chainrule.laws.subject import AS_IT_IS, MOVED, of_one_order
+from chainrule.models.base import Density
 
 
 @law("1 no leak")
-def no_leak(model: AutoregressiveModel, seed: int = 0, look: Look | None = None) -> str:
+def no_leak(model: Density, seed: int = 0, look: Look | None = None) -> str:
     """Law 1: output i has zero gradient, and zero change under perturbation, for every site not before i in the order.
 
     Args:
@@ -26,6 +26,7 @@ def no_leak(model: AutoregressiveModel, seed: int = 0, look: Look | None = None)
         >>> no_leak(MADE(Binary((1, 2, 2)))).passed
         True
     """
+    model = of_one_order(model)
     seen = look() if look else dependence(model, seed)
     wrong = seen.ever & ~model.order.before
     if bool(wrong.any()):

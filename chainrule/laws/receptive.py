@@ -7,8 +7,8 @@ from torch import Tensor
 
 from chainrule.laws.report import Broken, NotRun, law, pairs_in_words, pairs_of
 from chainrule.laws.seen import BATCH, NUMBERS
-from chainrule.laws.subject import Model, as_it_is, moved, random_data
-from chainrule.models.base import AutoregressiveModel
+from chainrule.laws.subject import Model, as_it_is, moved, of_one_order, random_data
+from chainrule.models.base import AutoregressiveModel, Density
 from chainrule.seeding import generator
 
 SITES = 128
@@ -23,7 +23,7 @@ their derivative rounds to zero; with far less, so do the signals on their way t
 
 
 @law("6 receptive field")
-def receptive_field(model: AutoregressiveModel, seed: int = 0, batch: int = BATCH) -> str:
+def receptive_field(model: Density, seed: int = 0, batch: int = BATCH) -> str:
     """Law 6: the Jacobian of the conditionals is nonzero exactly where `model.receptive_field()` says.
 
     The Jacobian is that of two float64 copies: one with weights that open every path, one with random weights. Of a
@@ -47,6 +47,7 @@ def receptive_field(model: AutoregressiveModel, seed: int = 0, batch: int = BATC
         >>> print(receptive_field(PixelCNN(Binary((1, 4, 5)), blocks=1, features=2)))
         passed   6 receptive field: by Jacobian, 20 conditionals see 187 of 190 sites, as its masks predict
     """
+    model = of_one_order(model)
     predicted = model.receptive_field()
     if predicted is None:
         raise NotRun("the model does not predict any")

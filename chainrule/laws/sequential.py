@@ -10,8 +10,8 @@ from torch import Tensor
 from chainrule.conditionals import Conditionals
 from chainrule.laws.report import Broken, law, pairs_in_words, pairs_of
 from chainrule.laws.seen import Dependence, Look, dependence
-from chainrule.laws.subject import random_data, tolerance, variants
-from chainrule.models.base import AutoregressiveModel
+from chainrule.laws.subject import of_one_order, random_data, tolerance, variants
+from chainrule.models.base import AutoregressiveModel, Density
 
 STARTS, LONG, SHORT = 32, 128, 4
 """How much is walked, so that large domains take bounded time: from the start, LONG steps; and SHORT steps from each of
@@ -20,8 +20,8 @@ STARTS prefixes, spread evenly."""
 
 @law("3 sequential equals parallel")
 @torch.no_grad()
-def sequential_equals_parallel(model: AutoregressiveModel, seed: int = 0, look: Look | None = None) -> str:
-    """Law 3: `start`, `absorb`, `advance` and `predict` give what `conditionals` gives, and the schedule is sound.
+def sequential_equals_parallel(model: Density, seed: int = 0, look: Look | None = None) -> str:
+    """Law 3: `start`, `absorb`, `advance`, `select` and `predict` give what `conditionals` does; the schedule is sound.
 
     The schedule has each site once, and no site sees another of its own group or of a later one. `absorb` does not read
     what comes after its groups, and `advance` leaves the state that it is given as it was.
@@ -31,6 +31,7 @@ def sequential_equals_parallel(model: AutoregressiveModel, seed: int = 0, look: 
         seed: draws the data, and the noise that moves the weights.
         look: gives who sees whom, where that is known already.
     """
+    model = of_one_order(model)
     check_partition(model)
     check_groups(model, look() if look else dependence(model, seed))
     starts = sorted(set(torch.linspace(0, len(model.schedule) - 1, STARTS).long().tolist()))
@@ -40,6 +41,7 @@ def sequential_equals_parallel(model: AutoregressiveModel, seed: int = 0, look: 
         for first in starts:
             walk.follow("absorb", walk.absorbed(first), first, SHORT)
             walk.keeps_its_state(first)
+            walk.selects(first)
         each.absorb(walk.x, len(each.schedule))  # nothing is left to predict, but completion may ask for it
     walked = min(LONG, len(model.schedule))
     return f"{walked} of {len(model.schedule)} steps from the start, and from {len(starts)} prefixes"
@@ -89,6 +91,12 @@ class Walk:
         if step + 1 < len(self.model.schedule):
             self.compare(self.model.predict(following), step + 1, "after the same state was advanced a second time,")
 
+    def selects(self, step: int) -> None:
+        """`select` gives the states of the data asked for, in that order and as often."""
+        rows = torch.tensor([1, 0, 1])
+        got = self.model.predict(self.model.select(self.absorbed(step), rows))
+        self.compare(got, step, "after select", self.wanted[rows.to(self.wanted.device)])
+
     def absorbed(self, groups: int) -> Any:
         """The state after the first groups, with other values in those that are not to be read."""
         later = torch.cat(self.model.schedule.after(groups)).to(self.x.device)
@@ -105,9 +113,11 @@ class Walk:
         """What the group takes in x: [n, g]."""
         return x.flatten(1)[:, self.model.schedule[step].to(x.device)]
 
-    def compare(self, predicted: Conditionals, step: int, when: str) -> None:
+    def compare(self, predicted: Conditionals, step: int, when: str, table: Tensor | None = None) -> None:
+        """With what `conditionals` gives: the table of these data, [n, D, K], unless another is given."""
         sites, slack = self.model.schedule[step], tolerance(self.model)
-        got, wanted = predicted.log_table, self.wanted[:, sites.to(self.wanted.device)]
+        table = self.wanted if table is None else table
+        got, wanted = predicted.log_table, table[:, sites.to(table.device)]
         if got.shape != wanted.shape:
             raise Broken(f"{when} predict gives {list(got.shape)} numbers at step {step}, not {list(wanted.shape)}")
         close = torch.isclose(got, wanted, rtol=slack, atol=slack)

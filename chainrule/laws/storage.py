@@ -13,14 +13,14 @@ from chainrule.checkpoint import load, save
 from chainrule.laws.report import Broken, law
 from chainrule.laws.seen import NUMBERS
 from chainrule.laws.subject import random_data, tolerance, variants
-from chainrule.models.base import AutoregressiveModel
+from chainrule.models.base import Density
 
 DATA, TOGETHER = 8, 130
 
 
 @law("5 save and load")
 @torch.no_grad()
-def save_load_identity(model: AutoregressiveModel, seed: int = 0) -> str:
+def save_load_identity(model: Density, seed: int = 0) -> str:
     """Law 5, first half: what `load` makes of what `save` wrote has the same weights and log_prob, bit for bit."""
     x = random_data(model, DATA, seed)
     for which, each in variants(model, seed):
@@ -45,7 +45,7 @@ def check_weights(before: dict[str, Tensor], after: dict[str, Tensor], which: st
 
 @law("5 neighbours")
 @torch.no_grad()
-def neighbours(model: AutoregressiveModel, seed: int = 0) -> str:
+def neighbours(model: Density, seed: int = 0) -> str:
     """Law 5, second half: log p(x) of a datum does not depend on what else is in the batch, nor on its place there."""
     # More data than evaluation takes at once, as far as memory allows.
     x = random_data(model, max(DATA, min(TOGETHER, NUMBERS // (model.domain.sites * model.domain.levels))), seed)

@@ -9,7 +9,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from chainrule.models.base import AutoregressiveModel
+from chainrule.laws.report import NotRun
+from chainrule.models.base import AutoregressiveModel, Density
 from chainrule.seeding import generator
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -48,7 +49,18 @@ def variants(model: Model, seed: int) -> tuple[tuple[str, Model], tuple[str, Mod
     return (AS_IT_IS, as_it_is(model)), (MOVED, moved(model, seed))
 
 
-def random_data(model: AutoregressiveModel, n: int, seed: int) -> Tensor:
+def of_one_order(model: Density) -> AutoregressiveModel:
+    """The model itself, for laws that speak of an order and its conditionals.
+
+    Raises:
+        NotRun: it has none.
+    """
+    if not isinstance(model, AutoregressiveModel):
+        raise NotRun(f"an {type(model).__name__} has no order of its own, and no conditionals: check its members")
+    return model
+
+
+def random_data(model: Density, n: int, seed: int) -> Tensor:
     """Uniform data of the model's domain: int64 [n, *shape], on its device."""
     draws = torch.randint(model.domain.levels, (n, *model.domain.shape), generator=generator(seed, 1))
     return draws.to(model.device)
@@ -59,7 +71,7 @@ def dtype_of(model: nn.Module) -> torch.dtype:
     return next((weight.dtype for weight in model.parameters() if weight.is_floating_point()), torch.float32)
 
 
-def tolerance(model: AutoregressiveModel) -> float:
+def tolerance(model: Density) -> float:
     """How far two ways to compute one log-probability may lie apart, in nats: half of the digits of the model's type.
 
     Sums of a few hundred products in another order differ by some tens of units in the last place, and through a deep
@@ -69,6 +81,6 @@ def tolerance(model: AutoregressiveModel) -> float:
     return math.sqrt(torch.finfo(dtype_of(model)).eps)
 
 
-def outcomes_in_words(model: AutoregressiveModel) -> str:
+def outcomes_in_words(model: Density) -> str:
     """The number of data that the domain holds, as a power: `2^784 outcomes`."""
     return f"{model.domain.levels}^{model.domain.sites} outcomes"

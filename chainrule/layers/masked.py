@@ -46,9 +46,9 @@ class MaskedLinear(nn.Module):
         self.weight = nn.Parameter(he_init(torch.empty(mask.shape), mask, generator))
         self.bias = nn.Parameter(torch.zeros(len(mask)))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """[n, in] to [n, out]."""
-        return F.linear(x, self.mask * self.weight, self.bias)
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """[n, in] to [n, out]; through another mask than its own, where one is given."""
+        return F.linear(x, (self.mask if mask is None else mask) * self.weight, self.bias)
 
 
 class MaskedConv2d(nn.Module):
@@ -95,6 +95,7 @@ class MaskedConv2d(nn.Module):
 class MaskedMap(MaskedLinear):
     """A 1×1 convolution over maps [in, pixels, n]: the masked product, with the features first."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        """[in, pixels, n] to [out, pixels, n]."""
-        return torch.addmm(self.bias[:, None], self.mask * self.weight, x.flatten(1)).view(len(self.mask), *x.shape[1:])
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """[in, pixels, n] to [out, pixels, n]; through another mask than its own, where one is given."""
+        weight = (self.mask if mask is None else mask) * self.weight
+        return torch.addmm(self.bias[:, None], weight, x.flatten(1)).view(len(weight), *x.shape[1:])

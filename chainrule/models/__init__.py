@@ -6,7 +6,8 @@ from typing import Any
 
 from chainrule.domain import Domain
 from chainrule.errors import ChainruleError
-from chainrule.models.base import AutoregressiveModel
+from chainrule.models.base import AutoregressiveModel, Density
+from chainrule.models.ensemble import Ensemble
 from chainrule.models.independent import Independent
 from chainrule.models.made import MADE
 from chainrule.models.pixelcnn import PixelCNN
@@ -44,4 +45,14 @@ _ALL = (
 BY_NAME = {named.name: named for named in _ALL}
 """The models under their names on the command line."""
 
-__all__ = ["BY_NAME", "MADE", "AutoregressiveModel", "Independent", "Named", "PixelCNN", "PixelRNN"]
+__all__ = [
+    "BY_NAME",
+    "MADE",
+    "AutoregressiveModel",
+    "Density",
+    "Ensemble",
+    "Independent",
+    "Named",
+    "PixelCNN",
+    "PixelRNN",
+]

@@ -1,4 +1,4 @@
-"""The contract of every model: all conditionals in one parallel pass, and the same ones group by group in a walk."""
+"""The contract of every model: a density; and all conditionals in one parallel pass, or group by group in a walk."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -15,8 +15,101 @@ from torch import Tensor, nn
 
 from chainrule.conditionals import Conditionals
 from chainrule.domain import Domain
+from chainrule.errors import ChainruleError
 from chainrule.order import Order
 from chainrule.schedule import Schedule, one_by_one
+
+
+class Density(nn.Module, ABC):
+    """A density p(x) over `domain`.
+
+    A constructor keeps each of its arguments as an attribute of the same name: that is what saving a model writes down.
+
+    Attributes:
+        domain: what a datum is.
+    """
+
+    domain: Domain
+    classes: ClassVar[dict[str, type[Density]]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        known = Density.classes.get(cls.__name__)
+        if known is None or not known.__module__.startswith("chainrule."):  # the library's own keep their names
+            Density.classes[cls.__name__] = cls
+
+    @abstractmethod
+    def log_prob(self, x: Tensor) -> Tensor:
+        """log p(x) in nats, [n] for data x [n, *shape]; summed over sites in float64.
+
+        Raises:
+            ChainruleError: data of another shape, or values outside the domain.
+        """
+
+    @abstractmethod
+    def log_prob_of(self, x: Tensor, evidence: Tensor) -> Tensor:
+        """log p(x_e) in nats, [n]: of the sites that are marked as evidence, all others summed out.
+
+        Exact: the evidence must be the first sites of the order, and `given` finds a model of which it is.
+
+        Args:
+            x: [n, *shape]; values outside the evidence are not read.
+            evidence: bool [D], or [n, D].
+
+        Raises:
+            ChainruleError: data of another shape, values outside the domain, or other evidence.
+        """
+
+    @abstractmethod
+    def given(self, evidence: Tensor, members: int = 1, seed: int = 0) -> Density | None:
+        """A density of the same family that takes the sites of `evidence` (bool [D]) first, and so is exact on them.
+
+        Args:
+            members: how many to take of a family of many orders; several make an ensemble.
+            seed: draws their orders.
+
+        Returns:
+            None where there is none.
+        """
+
+    @abstractmethod
+    def drawn(self, x: Tensor, evidence: Tensor, noise: Tensor) -> Iterator[tuple[AutoregressiveModel, Tensor]]:
+        """Who goes on with each datum: an autoregressive model, drawn from p(model | evidence).
+
+        Args:
+            x: [n, *shape]; values outside the evidence are not read.
+            evidence: bool [n, D], the first sites of the order.
+            noise: uniform in [0, 1), float64 [n].
+
+        Yields:
+            a model, and the rows of x that are its own, int64 [m].
+        """
+
+    def forward(self, x: Tensor, update: int = 0) -> Tensor:  # noqa: ARG002
+        """`log_prob`, under the name that training and wrappers such as DistributedDataParallel call.
+
+        Args:
+            update: the number of the update: a family of many models may train another one in each.
+        """
+        return self.log_prob(x)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are, and data must be."""
+        return self._weight.device
+
+    def encode(self, x: Tensor) -> Tensor:
+        """The data as a network's input, in the type of the weights."""
+        return self.domain.encode(x.to(self._weight.dtype))
+
+    @property
+    def _weight(self) -> Tensor:
+        return next(self.parameters(), torch.empty(0))  # a model need not have any
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The constructor's arguments, by name."""
+        return {name: getattr(self, name) for name in list(inspect.signature(type(self)).parameters)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,43 +120,45 @@ class Canvas:
     step: int
 
 
-class AutoregressiveModel(nn.Module, ABC):
+class AutoregressiveModel(Density):
     """A density p(x) = ∏ p(x_i | x_<i) over `domain`, its sites taken in `order`.
 
-    A new model writes `conditionals` and nothing else. A constructor keeps each of its arguments as an attribute of the
-    same name: that is what saving a model writes down.
+    A new model writes `conditionals` and nothing else.
 
     Attributes:
         domain: what a datum is.
         order: the permutation of the sites.
     """
 
-    domain: Domain
     order: Order
-    classes: ClassVar[dict[str, type[AutoregressiveModel]]] = {}
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        known = AutoregressiveModel.classes.get(cls.__name__)
-        if known is None or not known.__module__.startswith("chainrule."):  # the library's own keep their names
-            AutoregressiveModel.classes[cls.__name__] = cls
 
     @abstractmethod
     def conditionals(self, x: Tensor) -> Conditionals:
         """The D distributions p(x_i | x_<i) for data x [n, *shape], all at once: the definition of the model."""
 
     def log_prob(self, x: Tensor) -> Tensor:
-        """log p(x) in nats, [n] for data x [n, *shape]; summed over sites in float64.
+        return summed(self.conditionals(self.domain.check(x)).log_prob(x))
 
-        Raises:
-            ChainruleError: data of another shape, or values outside the domain.
-        """
-        by_site = self.conditionals(self.domain.check(x)).log_prob(x)
-        return by_site.flatten(1).sum(1, dtype=sum_dtype(by_site))
+    def log_prob_of(self, x: Tensor, evidence: Tensor) -> Tensor:
+        if not bool(self.order.is_prefix(evidence).all()):
+            raise ChainruleError(f"the evidence is not the first sites of the order of this {type(self).__name__}")
+        if not bool(evidence.any()):
+            return torch.zeros(len(x), dtype=sum_dtype(x), device=x.device)
+        known = evidence.expand(len(x), -1).view(x.shape).to(x.device)
+        x = self.domain.check(torch.where(known, x, torch.zeros_like(x)))
+        by_site = self.conditionals(x).log_prob(x)
+        return summed(torch.where(known, by_site, torch.zeros_like(by_site)))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """`log_prob`, under the name that wrappers such as DistributedDataParallel call."""
-        return self.log_prob(x)
+    def given(self, evidence: Tensor, members: int = 1, seed: int = 0) -> Density | None:  # noqa: ARG002
+        return self if bool(self.order.is_prefix(evidence)) else None
+
+    def drawn(
+        self,
+        x: Tensor,
+        evidence: Tensor,  # noqa: ARG002
+        noise: Tensor,  # noqa: ARG002
+    ) -> Iterator[tuple[AutoregressiveModel, Tensor]]:
+        yield self, torch.arange(len(x))
 
     def receptive_field(self) -> Tensor | None:
         """bool [D, D]: row i is True at the sites that the conditional of site i can depend on, whatever the weights.
@@ -109,29 +204,27 @@ class AutoregressiveModel(nn.Module, ABC):
         canvas.flatten(1)[:, sites] = x.flatten(1)[:, sites].to(canvas)
         return Canvas(canvas, groups)
 
-    # What models and tasks share.
+    def select(self, state: Any, rows: Tensor) -> Any:
+        """The state of these data (int64 [m], which may repeat) of a walk; `state` itself stays as it was.
 
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are, and data must be."""
-        return self._weight.device
-
-    def encode(self, x: Tensor) -> Tensor:
-        """The data as a network's input, in the type of the weights."""
-        return self.domain.encode(x.to(self._weight.dtype))
-
-    @property
-    def _weight(self) -> Tensor:
-        return next(self.parameters(), torch.empty(0))  # a model need not have any
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """The constructor's arguments, by name."""
-        return {name: getattr(self, name) for name in list(inspect.signature(type(self)).parameters)}
+        States are made of tensors, batch first, and of plain values, in tuples, lists, dictionaries or dataclasses; a
+        model with states of another kind needs its own `select`.
+        """
+        if isinstance(state, Tensor):
+            return state[rows.to(state.device)]
+        if is_dataclass(state) and not isinstance(state, type):
+            parts = {each.name: self.select(getattr(state, each.name), rows) for each in fields(state)}
+            return replace(state, **parts)
+        if isinstance(state, dict):
+            return {name: self.select(part, rows) for name, part in state.items()}
+        if isinstance(state, tuple | list):
+            chosen = [self.select(part, rows) for part in state]
+            return type(state)(*chosen) if hasattr(state, "_fields") else type(state)(chosen)
+        return state
 
 
 @contextmanager
-def evaluating(model: AutoregressiveModel) -> Iterator[None]:
+def evaluating(model: Density) -> Iterator[None]:
     """Within the block the model is in evaluation mode (no dropout), and no gradients are recorded.
 
     Not `inference_mode`: what a model computes once and keeps would be of no use in training ever after.
@@ -144,6 +237,11 @@ def evaluating(model: AutoregressiveModel) -> Iterator[None]:
     finally:
         for module, training in modes.items():
             module.training = training
+
+
+def summed(by_site: Tensor) -> Tensor:
+    """Log-probabilities by site [n, *shape], summed for each datum, in float64: [n]."""
+    return by_site.flatten(1).sum(1, dtype=sum_dtype(by_site))
 
 
 def sum_dtype(x: Tensor) -> torch.dtype:

@@ -5,7 +5,7 @@ van den Oord, Kalchbrenner, Kavukcuoglu: Pixel Recurrent Neural Networks. 2016, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -20,8 +20,11 @@ from chainrule.layers.masks import colour_groups
 from chainrule.layers.reach import itself
 from chainrule.layers.residual import ResidualStack
 from chainrule.models.base import AutoregressiveModel
-from chainrule.order import raster
+from chainrule.order import Order, Side, as_turn
 from chainrule.seeding import Seed, as_seed, generator
+
+Scan = Order | Sequence[int] | Side | None
+"""The order of an image: the side that it begins with, an order that begins with one, or none for the top."""
 
 MOST_LAYERS = 1000
 """No such model is so deep: a damaged description that asks for more must not fill the memory."""
@@ -34,36 +37,42 @@ class ImageModel(AutoregressiveModel):
 
     Args:
         domain: images (C, H, W).
+        order: the side that the order begins with, or such an order itself; from the top unless given.
         features: the paper's h.
         position_bias: whether each feature and position has a learned bias after the first layer.
         seed: draws the weights.
-        stack: makes the stack from the generator that draws all weights.
+        stack: makes the stack from the shape of the turned image and the generator that draws all weights.
 
     Raises:
-        ChainruleError: a domain that is not of images, or fewer features than colours.
+        ChainruleError: a domain that is not of images, fewer features than colours, or an order that does not go line
+            by line.
     """
 
     def __init__(
         self,
         domain: Domain,
+        order: Scan,
         features: int,
         position_bias: bool,
         seed: Seed,
-        stack: Callable[[torch.Generator], ResidualStack | LSTMStack],
+        stack: Callable[[Sequence[int], torch.Generator], ResidualStack | LSTMStack],
     ) -> None:
         super().__init__()
-        self.domain, self.features, self.position_bias = domain, features, position_bias
-        self.seed, self.order = as_seed(seed), raster(domain)
-        name, shape = type(self).__name__, domain.shape
+        name = type(self).__name__
         if not domain.is_image:
-            raise ChainruleError(f"{name} takes images (C, H, W), not data of shape {shape}; MADE takes any shape")
+            raise ChainruleError(
+                f"{name} takes images (C, H, W), not data of shape {domain.shape}; MADE takes any shape"
+            )
+        self.domain, self.features, self.position_bias = domain, features, position_bias
+        self.seed, self.turn = as_seed(seed), as_turn(order, domain)
+        self.order, shape = self.turn.order(domain), self.turn.sites(domain).shape
         if features < shape[0]:
             colours = "at least 1 feature" if shape[0] == 1 else f"a feature for each of the {shape[0]} colours"
             raise ChainruleError(f"{name} needs {colours}, and features is {features}")
         rng, wide = generator(self.seed), colour_groups(2 * features, shape[0])
         self.first = MaskedConv2d(torch.arange(shape[0]), wide, 7, "A", rng)
         self.position = nn.Parameter(torch.zeros(2 * features, *shape[1:])) if position_bias else None
-        self.stack = stack(rng)
+        self.stack = stack(shape, rng)
         self.head = MaskedConv2d(wide, wide, 1, "B", rng)
         self.output = MaskedConv2d(wide, torch.arange(shape[0]).repeat_interleave(domain.parameters), 1, "B", rng)
         nn.init.zeros_(self.output.weight)  # all conditionals start uniform
@@ -74,12 +83,12 @@ class ImageModel(AutoregressiveModel):
         return (self.first,)
 
     def conditionals(self, x: Tensor) -> Conditionals:
-        x = self.encode(x)
+        x = self.turn(self.encode(x))
         h: Tensor = self.stack(*(self._placed(layer(x)) for layer in self.firsts))
         logits: Tensor = self.output(F.relu(self.head(F.relu(h))))
         # [n, C·K, H, W] to [n, C, H, W, K]
         by_colour = logits.view(len(x), self.domain.shape[0], self.domain.parameters, *logits.shape[2:])
-        return self.domain.conditionals(by_colour.movedim(2, -1))
+        return self.domain.conditionals(self.turn.back(by_colour).movedim(2, -1))
 
     def _placed(self, h: Tensor) -> Tensor:
         """The map with its bias by position, and channels last: the 1×1 convolutions are then plain matrix products."""
@@ -87,9 +96,12 @@ class ImageModel(AutoregressiveModel):
         return h if self.position is None else h + self.position.to(h.dtype)  # its type under autocast is kept
 
     def receptive_field(self) -> Tensor:
-        image = itself(self.domain.shape)
+        sites = self.turn.sites(self.domain)
+        image = itself(tuple(sites.shape))
         seen = self.stack.receptive_field(*(layer.receptive_field(image) for layer in self.firsts))
-        return self.output.receptive_field(self.head.receptive_field(seen)).flatten(0, 2)
+        turned = self.output.receptive_field(self.head.receptive_field(seen)).flatten(0, 2)
+        place = torch.argsort(sites.flatten())  # where each site stands in the turned image
+        return turned[place][:, place]
 
 
 def check_depth(model: AutoregressiveModel, name: str, depth: int) -> None:

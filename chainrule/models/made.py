@@ -5,8 +5,10 @@ Germain, Gregor, Murray, Larochelle: MADE: Masked Autoencoder for Distribution E
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Sequence
-from typing import cast
+from itertools import pairwise
+from typing import Literal, cast
 
 import torch
 import torch.nn.functional as F
@@ -18,28 +20,40 @@ from chainrule.errors import ChainruleError
 from chainrule.layers.masked import MaskedLinear
 from chainrule.layers.masks import degree_mask
 from chainrule.layers.reach import linear_reach
-from chainrule.models.base import AutoregressiveModel
+from chainrule.models.base import AutoregressiveModel, Density, summed
+from chainrule.models.ensemble import Ensemble
 from chainrule.order import Order, as_order
 from chainrule.seeding import Seed, as_seed, generator
 
+Agnostic = Literal["order", "connectivity", "both"]
+AGNOSTIC = ("order", "connectivity", "both")
+ORDERS, CONNECTIVITIES = 1, 2  # what a member's draw is for: the first word of its key
+
 
 class MADE(AutoregressiveModel):
-    """A masked autoencoder with one mask: h(x) = g(b + (W ⊙ M^W) x), and the outputs c + (V ⊙ M^V) h(x).
+    """A masked autoencoder: h(x) = g(b + (W ⊙ M^W) x), and the outputs c + (V ⊙ M^V) h(x).
+
+    It is one exact model, of one order and one connectivity. With `agnostic` it is trained as a family that shares its
+    weights, another member in each update (sections 4.2 and 4.3): `member` gives any of them, `members` several, and
+    `Ensemble` averages them.
 
     Args:
         domain: what a datum is; its shape is flattened.
         hidden: the width of each hidden layer.
         direct: adds masked weights straight from inputs to outputs (as in the paper).
         order: the sites in the order in which they are taken; raster order unless given.
-        seed: draws the hidden degrees and the weights.
+        agnostic: what is drawn anew in training: the order, the connectivity (the hidden degrees), or both.
+        masks: how many members training goes through in turn; without a number each update draws a new one.
+        seed: draws the hidden degrees, the weights, and the members.
 
     Raises:
-        ChainruleError: a layer of width under 1, or an order of other sites.
+        ChainruleError: a layer of width under 1, an order of other sites, or masks without `agnostic`.
 
     Example:
         >>> from chainrule.domain import Binary
-        >>> model = MADE(Binary((4,)), hidden=(8, 8))
-        >>> total = sum(model.log_prob(x).exp().sum() for x in model.domain.outcomes())
+        >>> model = MADE(Binary((4,)), hidden=(8, 8), agnostic="both")
+        >>> member = model.member(order=(3, 1, 0, 2), seed=5)
+        >>> total = sum(member.log_prob(x).exp().sum() for x in model.domain.outcomes())
         >>> round(total.item(), 5)
         1.0
     """
@@ -50,38 +64,76 @@ class MADE(AutoregressiveModel):
         hidden: Sequence[int] = (500,),
         direct: bool = False,
         order: Order | Sequence[int] | None = None,
+        agnostic: Agnostic | None = None,
+        masks: int | None = None,
         seed: Seed = 0,
     ) -> None:
         super().__init__()
         if isinstance(hidden, int):
             raise ChainruleError(f"hidden names the width of each layer, such as ({hidden},); it is {hidden}")
         self.domain, self.hidden, self.direct = domain, tuple(hidden), direct
+        self.agnostic, self.masks = agnostic, masks
         self.order, self.seed = as_order(order, domain), as_seed(seed)
-        if any(width < 1 for width in self.hidden):
-            raise ChainruleError(f"hidden layers need a width of at least 1, and hidden is {list(self.hidden)}")
+        self._check()
         rng = generator(self.seed)
-        m = hidden_degrees(domain.sites, self.hidden, rng)  # m[l][k]: unit k of layer l sees the first m sites
-        inputs = self.order.rank + 1
-        outputs = inputs.repeat_interleave(domain.parameters)
-        below = [inputs, *m]
-        self.layers = nn.ModuleList(
-            MaskedLinear(degree_mask(above, under, strict=False), rng) for under, above in zip(below, m, strict=False)
-        )
-        self.output = MaskedLinear(degree_mask(outputs, below[-1], strict=True), rng)
+        *hidden_masks, output, direct_mask = self._masks(self.order, hidden_degrees(domain.sites, self.hidden, rng))
+        self.layers = nn.ModuleList(MaskedLinear(mask, rng) for mask in hidden_masks)
+        self.output = MaskedLinear(output, rng)
         nn.init.zeros_(self.output.weight)  # all conditionals start uniform
-        self.skip = MaskedLinear(degree_mask(outputs, inputs, strict=True), rng) if direct else None
+        self.skip = MaskedLinear(direct_mask, rng) if direct else None
         if self.skip is not None:
             nn.init.zeros_(self.skip.weight)
 
+    def _check(self) -> None:
+        """Raises ChainruleError for arguments that make no model."""
+        if any(width < 1 for width in self.hidden):
+            raise ChainruleError(f"hidden layers need a width of at least 1, and hidden is {list(self.hidden)}")
+        if self.agnostic not in (None, *AGNOSTIC):
+            raise ChainruleError(f"agnostic must be one of {', '.join(AGNOSTIC)}, not {self.agnostic!r}")
+        if self.masks is not None and (self.agnostic is None or self.masks < 1):
+            raise ChainruleError(
+                f"masks is the number of members that training goes through, at least 1 and only with agnostic "
+                f"({', '.join(AGNOSTIC)}); it is {self.masks}, and agnostic is {self.agnostic}"
+            )
+
     def conditionals(self, x: Tensor) -> Conditionals:
+        return self._through(x, [layer.mask for layer in self._linears])
+
+    def forward(self, x: Tensor, update: int = 0) -> Tensor:
+        """log p(x) of the member whose turn it is; of this model itself, where it is no family."""
+        if self.agnostic is None:
+            return self.log_prob(x)
+        order, seed = self._draw(update if self.masks is None else update % self.masks, self.seed)
+        degrees = hidden_degrees(self.domain.sites, self.hidden, generator(seed))
+        return summed(self._through(self.domain.check(x), self._masks(order, degrees)).log_prob(x))
+
+    def _through(self, x: Tensor, masks: Sequence[Tensor]) -> Conditionals:
+        """The conditionals of the member with these masks, one for each of `_linears`."""
         x = self.encode(x).flatten(1)
-        h = x
-        for layer in self.layers:
-            h = F.relu(layer(h))
-        logits = self.output(h)
+        h, depth = x, len(self.hidden)
+        for layer, mask in zip(self.layers, masks, strict=False):
+            h = F.relu(layer(h, mask))
+        logits = self.output(h, masks[depth])
         if self.skip is not None:
-            logits = logits + self.skip(x)
+            logits = logits + self.skip(x, masks[depth + 1])
         return self.domain.conditionals(logits.view(len(x), *self.domain.shape, self.domain.parameters))
+
+    @property
+    def _linears(self) -> list[MaskedLinear]:
+        """All masked layers: the hidden ones, the output, the direct one if there is one."""
+        layers = [*self.layers, self.output, *([] if self.skip is None else [self.skip])]
+        return cast("list[MaskedLinear]", layers)
+
+    def _masks(self, order: Order, hidden: Sequence[Tensor]) -> list[Tensor]:
+        """M^W of each hidden layer, M^V, and those of direct weights, whether there are such or not: bool [out, in].
+
+        An input's degree is its place in the order, from 1.
+        """
+        inputs = (order.rank + 1).to(self.device)
+        degrees = [inputs, *(m.to(inputs) for m in hidden)]  # degrees[l][k]: unit k of layer l sees the first m sites
+        outputs = inputs.repeat_interleave(self.domain.parameters)
+        masks = [degree_mask(above, below, strict=False) for below, above in pairwise(degrees)]
+        return [*masks, degree_mask(outputs, degrees[-1], strict=True), degree_mask(outputs, inputs, strict=True)]
 
     def receptive_field(self) -> Tensor:
         inputs = torch.eye(self.domain.sites, dtype=torch.bool)
@@ -94,6 +146,80 @@ class MADE(AutoregressiveModel):
     def _by_site(self, layer: MaskedLinear) -> Tensor:
         """What the numbers of each site read together, bool [D, in]: they are too many to go through one by one."""
         return layer.mask.view(self.domain.sites, self.domain.parameters, -1).any(1)
+
+    # The family, where it is one.
+
+    def member(self, order: Order | Sequence[int] | None = None, seed: Seed | None = None) -> MADE:
+        """One exact model of the family, which shares this one's weights.
+
+        Args:
+            order: its order; this model's own unless given.
+            seed: draws its hidden degrees; those of this model unless given.
+
+        Raises:
+            ChainruleError: another order or connectivity, and the family was not trained for others.
+        """
+        chosen = self.order if order is None else as_order(order, self.domain)
+        drawn = self.seed if seed is None else as_seed(seed)
+        for name, differs in {"order": chosen != self.order, "connectivity": drawn != self.seed}.items():
+            if differs and self.agnostic not in (name, "both"):
+                raise ChainruleError(f"this MADE has one {name}; make it with agnostic={name!r} or 'both' for others")
+        return self._member(chosen, drawn)
+
+    def members(self, n: int, seed: Seed = 0) -> list[MADE]:
+        """Models of the family, to make an `Ensemble` of: the first n that training goes through, or n draws.
+
+        The first is this model itself.
+
+        Args:
+            seed: draws them, where training goes through no fixed number.
+
+        Raises:
+            ChainruleError: n < 1, or more than there are.
+
+        Example:
+            >>> from chainrule.domain import Binary
+            >>> family = MADE(Binary((4,)), hidden=(8,), agnostic="both")
+            >>> len({member.order for member in family.members(3)})
+            3
+        """
+        most = 1 if self.agnostic is None else self.masks
+        if n < 1 or n > (most or n):
+            raise ChainruleError(f"the number of members must be {f'1 to {most}' if most else 'at least 1'}, not {n}")
+        source = as_seed(seed) if most is None else self.seed
+        return [self._member(*self._draw(number, source)) for number in range(n)]
+
+    def given(self, evidence: Tensor, members: int = 1, seed: int = 0) -> Density | None:
+        """Of a family: drawn orders with the evidence put first, or those that it was trained for and that fit."""
+        if self.agnostic is None or (members == 1 and bool(self.order.is_prefix(evidence))):
+            return super().given(evidence)
+        free = self.masks is None
+        drawn = [self._draw(number, seed if free else self.seed) for number in range(self.masks or members)]
+        if free and self.agnostic != "connectivity":
+            drawn = [(order.first(evidence), key) for order, key in drawn]
+        fitting = [self._member(*each) for each in drawn if bool(each[0].is_prefix(evidence))][:members]
+        return Ensemble(fitting) if len(fitting) > 1 else next(iter(fitting), None)
+
+    def _draw(self, number: int, seed: int) -> tuple[Order, int]:
+        """Order and seed of a member; number 0 is this model itself."""
+        order, connectivity = self.order, self.seed
+        if number == 0:
+            return order, connectivity
+        if self.agnostic in ("order", "both"):
+            order = Order(tuple(torch.randperm(len(order), generator=generator(seed, ORDERS, number)).tolist()))
+        if self.agnostic in ("connectivity", "both"):
+            connectivity = as_seed(generator(seed, CONNECTIVITIES, number))
+        return order, connectivity
+
+    def _member(self, order: Order, seed: int) -> MADE:
+        shared = (*self.parameters(), *self.buffers(), self.domain, self.order, vars(self).get("schedule"))
+        member = copy.deepcopy(self, {id(each): each for each in shared})
+        vars(member).pop("schedule", None)  # that of this order
+        member.order, member.seed, member.agnostic, member.masks = order, seed, None, None
+        masks = member._masks(order, hidden_degrees(self.domain.sites, self.hidden, generator(seed)))
+        for layer, mask in zip(member._linears, masks, strict=False):
+            layer.mask = mask
+        return member
 
 
 def hidden_degrees(sites: int, hidden: Sequence[int], rng: torch.Generator) -> list[Tensor]:

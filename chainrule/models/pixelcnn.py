@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from chainrule.domain import Domain
 from chainrule.layers.residual import ResidualBlock, ResidualStack
-from chainrule.models.image import ImageModel, check_depth
+from chainrule.models.image import ImageModel, Scan, check_depth
 from chainrule.seeding import Seed
 
 
@@ -20,10 +20,12 @@ class PixelCNN(ImageModel):
         features: the paper's h; the stream between blocks is 2h wide.
         position_bias: beyond Table 1: a learned bias for each feature and position after the first layer. A convolution
             cannot tell where it is; with this it can, at the cost of one addition.
+        order: the side that the order begins with ("top", "bottom", "left", "right"), or such an order itself. What is
+            given of an image to complete should come first.
         seed: draws the weights.
 
     Raises:
-        ChainruleError: a domain that is not of images, or no blocks or features.
+        ChainruleError: a domain that is not of images, no blocks or features, or an order that is not line by line.
 
     Example:
         >>> import torch
@@ -34,14 +36,21 @@ class PixelCNN(ImageModel):
     """
 
     def __init__(
-        self, domain: Domain, blocks: int = 7, features: int = 32, position_bias: bool = False, seed: Seed = 0
+        self,
+        domain: Domain,
+        blocks: int = 7,
+        features: int = 32,
+        position_bias: bool = False,
+        order: Scan = None,
+        seed: Seed = 0,
     ) -> None:
         check_depth(self, "blocks", blocks)
         super().__init__(
             domain,
+            order,
             features,
             position_bias,
             seed,
-            lambda rng: ResidualStack(*(ResidualBlock(features, domain.shape[0], rng) for _ in range(blocks))),
+            lambda _, rng: ResidualStack(*(ResidualBlock(features, domain.shape[0], rng) for _ in range(blocks))),
         )
         self.blocks = blocks

@@ -5,6 +5,7 @@ van den Oord, Kalchbrenner, Kavukcuoglu: Pixel Recurrent Neural Networks. 2016, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -14,7 +15,7 @@ from chainrule.errors import ChainruleError
 from chainrule.layers.lstm import DiagonalBiLSTM, LSTMBlock, LSTMStack, RowLSTM
 from chainrule.layers.masked import MaskedConv2d
 from chainrule.layers.masks import colour_groups
-from chainrule.models.image import ImageModel, check_depth
+from chainrule.models.image import ImageModel, Scan, check_depth
 from chainrule.seeding import Seed, generator
 
 CELLS: dict[str, type[RowLSTM] | type[DiagonalBiLSTM]] = {"row": RowLSTM, "diagonal": DiagonalBiLSTM}
@@ -38,6 +39,7 @@ class PixelRNN(ImageModel):
         residual: whether each layer's input is added to its output.
         skip: whether each layer has a learned 1×1 connection to the output.
         position_bias: beyond Table 1: a learned bias for each feature and position after the first layer.
+        order: the side that the order begins with ("top", "bottom", "left", "right"), or such an order itself.
         seed: draws the weights.
 
     Raises:
@@ -61,6 +63,7 @@ class PixelRNN(ImageModel):
         residual: bool = True,
         skip: bool = False,
         position_bias: bool = False,
+        order: Scan = None,
         seed: Seed = 0,
     ) -> None:
         check_depth(self, "layers", layers)
@@ -74,13 +77,13 @@ class PixelRNN(ImageModel):
         if full_context and layers == 0:
             raise ChainruleError("full_context needs at least one layer, and layers is 0; give more, or leave it out")
 
-        def stack(rng: torch.Generator) -> LSTMStack:
-            colours = domain.shape[0]
-            lstms = [CELLS[cell](domain.shape, features, rng) for _ in range(layers)]
+        def stack(shape: Sequence[int], rng: torch.Generator) -> LSTMStack:
+            colours = shape[0]
+            lstms = [CELLS[cell](tuple(shape), features, rng) for _ in range(layers)]
             blocks = [LSTMBlock(lstm, features, colours, residual, rng) for lstm in lstms]
             return LSTMStack(blocks, features, colours, skip, rng)
 
-        super().__init__(domain, features, position_bias, seed, stack)
+        super().__init__(domain, order, features, position_bias, seed, stack)
         self.cell, self.layers, self.full_context, self.residual, self.skip = cell, layers, full_context, residual, skip
         self.right = None
         if full_context:

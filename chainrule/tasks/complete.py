@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from chainrule.errors import ChainruleError
-from chainrule.models.base import AutoregressiveModel
+from chainrule.evidence import Drawing, draw_missing
+from chainrule.models.base import Density
+from chainrule.particles import PARTICLES, equally
 from chainrule.seeding import Seed, as_seed
-from chainrule.walk import CHUNK, Tick, walk_all
+from chainrule.walk import CHUNK, Tick
 
 
 def complete(
-    model: AutoregressiveModel,
+    model: Density,
     x: Tensor | np.ndarray,
     evidence: Tensor | np.ndarray,
     n: int = 1,
@@ -21,54 +21,38 @@ def complete(
     temperature: float = 1.0,
     chunk: int = CHUNK,
     tick: Tick | None = None,
+    members: int = 1,
+    particles: int = PARTICLES,
 ) -> Tensor:
-    """`n` completions of each datum: int64 [len(x), n, *shape], on the CPU.
+    """`n` completions of each datum, equally weighted: int64 [len(x), n, *shape], on the CPU.
 
-    Exact: the evidence must be the first sites of the model's order, and then drawing the others in turn draws from
-    p(missing | given). Values of x outside the evidence are not read. More draws leave the first ones as they are.
+    Where the evidence is the first sites of the model's order, drawing the others in turn draws from p(missing |
+    given). A family of many orders (`MADE(agnostic="order")`) takes a member whose order begins with the evidence:
+    exact, too. With any other model and evidence, completions are chosen from weighted particles, whose distribution is
+    p(missing | given) in the limit of many; `impute` tells how good they are. Values of x outside the evidence are not
+    read. More draws leave the first ones as they are, where they are exact.
 
     Args:
         x: [m, *shape].
         evidence: bool, True where a value is given; [*shape] for all data alike, or [m, *shape].
         n: the number of completions of each datum.
+        members: of a family, how many members to average over; a draw comes from member k with p(k | evidence).
+        particles: how many stand for p(missing | given), where they are needed.
 
     Raises:
-        ChainruleError: x or evidence of a wrong shape or type, values outside the domain, n < 1, a temperature of 0 or
-            less, or evidence that is not a prefix of the model's order.
+        ChainruleError: x or evidence of a wrong shape or type, values outside the domain, n < 1, or a temperature of 0
+            or less, or other than 1 with particles.
+
+    Warns:
+        CollapseWarning: particles of which too few are left to stand for the distribution.
 
     Example:
+        >>> import torch
         >>> from chainrule.domain import Binary
         >>> from chainrule.models.made import MADE
         >>> x, top = torch.ones(2, 1, 2, 2), torch.tensor([[[True, True], [False, False]]])
         >>> complete(MADE(Binary((1, 2, 2))), x, top, n=3)[:, :, 0, 0].unique().tolist()
         [1]
     """
-    if n < 1:
-        raise ChainruleError(f"the number of completions must be at least 1, not {n}")
-    x, evidence = torch.as_tensor(x), torch.as_tensor(evidence)
-    evidence = check_evidence(model, x, evidence)
-    given = model.domain.check(torch.where(evidence, x, torch.zeros_like(x)))
-    rows, known = given.repeat_interleave(n, 0), evidence.repeat_interleave(n, 0)
-    draws = walk_all(model, rows, known, as_seed(seed), temperature, chunk, tick, draws=n)
-    return draws.view(len(x), n, *model.domain.shape)
-
-
-def check_evidence(model: AutoregressiveModel, x: Tensor, evidence: Tensor) -> Tensor:
-    """The evidence as bool [len(x), *shape], once it is known to fit the data and the model's order."""
-    shape = model.domain.shape
-    if tuple(x.shape[1:]) != shape:
-        raise ChainruleError(f"the model takes data of shape {['n', *shape]}, not {list(x.shape)}; reshape the data")
-    if evidence.dtype != torch.bool:
-        raise ChainruleError(f"evidence must be a boolean mask (True where a value is given), not {evidence.dtype}")
-    if tuple(evidence.shape) not in (shape, tuple(x.shape)):
-        raise ChainruleError(
-            f"the evidence mask has shape {list(evidence.shape)}; it must be {list(shape)} or {list(x.shape)}"
-        )
-    evidence = evidence.expand(x.shape)
-    prefix = model.order.is_prefix(evidence.flatten(1))
-    if not bool(prefix.all()):
-        raise ChainruleError(
-            f"the evidence of datum {int(prefix.int().argmin())} is not a prefix of the model's order, and what is "
-            "drawn would ignore the evidence after it; give the first sites of the order (raster order: the top rows)"
-        )
-    return evidence
+    how = Drawing(n, as_seed(seed), temperature, chunk, members, particles, tick)
+    return draw_missing(model, x, evidence, how, equally).values

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from chainrule.data import Split, as_split
-from chainrule.models.base import AutoregressiveModel, evaluating
+from chainrule.models.base import Density, evaluating
 from chainrule.walk import Tick
 from chainrule.words import with_error
 
@@ -43,7 +43,7 @@ class Evaluation:
 
 
 def evaluate(
-    model: AutoregressiveModel, data: Tensor | np.ndarray | Split, batch: int = BATCH, tick: Tick | None = None
+    model: Density, data: Tensor | np.ndarray | Split, batch: int = BATCH, tick: Tick | None = None
 ) -> Evaluation:
     """The mean negative log-likelihood of `data` [n, *shape] under the model, in nats and bits/dim.
 
@@ -61,7 +61,7 @@ def evaluate(
     return Evaluation(nats.mean().item(), stderr, len(nats), model.domain.sites)
 
 
-def log_prob_all(model: AutoregressiveModel, x: Tensor, batch: int = BATCH, tick: Tick | None = None) -> Tensor:
+def log_prob_all(model: Density, x: Tensor, batch: int = BATCH, tick: Tick | None = None) -> Tensor:
     """log p(x) in nats of each datum: float64 [n], on the CPU; in batches of bounded memory."""
     parts = [torch.empty(0, dtype=torch.float64)]
     with evaluating(model):

@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 
 from chainrule.errors import ChainruleError
-from chainrule.models.base import AutoregressiveModel
+from chainrule.models.base import Density
 from chainrule.seeding import Seed, as_seed
 from chainrule.walk import CHUNK, Tick, walk_all
 
 
 def sample(
-    model: AutoregressiveModel,
+    model: Density,
     n: int,
     seed: Seed = 0,
     temperature: float = 1.0,
@@ -40,4 +40,5 @@ def sample(
     if n < 1:
         raise ChainruleError(f"the number of samples must be at least 1, not {n}")
     blank = torch.zeros(n, *model.domain.shape, dtype=torch.int64)
-    return walk_all(model, blank, torch.zeros_like(blank, dtype=torch.bool), as_seed(seed), temperature, chunk, tick)
+    nothing, keys = torch.zeros_like(blank, dtype=torch.bool), [(datum, 0) for datum in range(n)]
+    return walk_all(model, blank, nothing, keys, as_seed(seed), temperature, chunk, tick)

@@ -122,7 +122,7 @@ class RunFolder:
         Raises:
             ChainruleError: they are missing, damaged, or another model's.
         """
-        return read_weights(self.path, read_config(self.path).get("model"))
+        return read_weights(self.path, read_config(self.path).get("model"))[0]
 
     def write_metrics(self, history: History) -> None:
         history.write_csv(self.path / METRICS)

@@ -137,7 +137,7 @@ class Trainer:
         share = self.team.share(x).to(self.model.device)
         device = share.device.type
         with self.noise(), torch.autocast(device, torch.bfloat16, enabled=self.settings.precision == "bfloat16"):
-            nats = -self.net(share).sum()
+            nats = -self.net(share, self.done).sum()
         self.optimiser.zero_grad(set_to_none=True)
         (nats * (self.team.size / len(x))).backward()  # the processes' gradients are averaged
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip)

@@ -1,0 +1,187 @@
+"""Evidence: masks of the sites that are given; and draws of the others, exact where a model can, else by particles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from chainrule.errors import ChainruleError
+from chainrule.models.base import Density, evaluating
+from chainrule.particles import warn_if_collapsed, weigh
+from chainrule.seeding import site_noise
+from chainrule.walk import Tick, walk_all
+
+Pick = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""From the weights of particles and noise [n] to n of their rows and the weights of these."""
+PICKING = 2
+"""What the noise is for, by which a datum's particles are picked: the second word of its key."""
+
+
+@dataclass(frozen=True, eq=False)
+class Imputation:
+    """Draws of what is missing, given the rest.
+
+    Attributes:
+        values: int64 [m, n, *shape]; given values are kept.
+        weights: float64 [m, n]; those of each datum sum to 1.
+        ess: float64 [m], the effective sample size: of how many independent draws the particles are worth, by their
+            weights; n where the draws are exact.
+        ancestors: int64 [m]: how many first particles have descendants among the last; n where the draws are exact.
+        log_evidence: float64 [m], log p(given) in nats; exact, or estimated by the particles.
+        exact: bool [m]: are these draws from p(missing | given) itself?
+    """
+
+    values: Tensor
+    weights: Tensor
+    ess: Tensor
+    ancestors: Tensor
+    log_evidence: Tensor
+    exact: Tensor
+
+
+def check_evidence(model: Density, x: Tensor | np.ndarray, evidence: Tensor | np.ndarray) -> tuple[Tensor, Tensor]:
+    """The data with zeros outside the evidence, and the evidence as bool [len(x), *shape].
+
+    Raises:
+        ChainruleError: x or evidence of a wrong shape or type, or given values outside the domain.
+    """
+    x, evidence, shape = torch.as_tensor(x), torch.as_tensor(evidence), model.domain.shape
+    if tuple(x.shape[1:]) != shape:
+        raise ChainruleError(f"the model takes data of shape {['n', *shape]}, not {list(x.shape)}; reshape the data")
+    if evidence.dtype != torch.bool:
+        raise ChainruleError(f"evidence must be a boolean mask (True where a value is given), not {evidence.dtype}")
+    if tuple(evidence.shape) not in (shape, tuple(x.shape)):
+        raise ChainruleError(
+            f"the evidence mask has shape {list(evidence.shape)}; it must be {list(shape)} or {list(x.shape)}"
+        )
+    evidence = evidence.expand(x.shape)
+    return model.domain.check(torch.where(evidence, x, torch.zeros_like(x))), evidence
+
+
+def densities(model: Density, evidence: Tensor, members: int, seed: int) -> Iterator[tuple[Density | None, Tensor]]:
+    """For each pattern of evidence a density that is exact on it, as `given` finds it; patterns of one go together.
+
+    Args:
+        evidence: bool [n, D].
+
+    Yields:
+        the density, None where there is none, and the rows of its data, int64 [m].
+    """
+    patterns, which = torch.unique(evidence, dim=0, return_inverse=True)
+    found = [model.given(pattern, members, seed) for pattern in patterns]
+    first = {id(each): number for number, each in reversed(list(enumerate(found)))}
+    shared = torch.tensor([first[id(each)] for each in found])[which]
+    for number in sorted(set(shared.tolist())):
+        yield found[number], torch.nonzero(shared == number).flatten()
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How values are drawn, and how many.
+
+    Attributes:
+        n: completions of each datum.
+        seed: of all draws, and of members.
+        temperature: 1 draws from the model itself.
+        chunk: how many data are walked at once.
+        members: of a family of many orders, how many to average over.
+        particles: how many stand for a distribution that no walk draws from.
+        tick: told how many completions were finished.
+    """
+
+    n: int
+    seed: int
+    temperature: float
+    chunk: int
+    members: int
+    particles: int
+    tick: Tick | None
+
+    def __post_init__(self) -> None:
+        for name in ("n", "members", "particles"):
+            if getattr(self, name) < 1:
+                raise ChainruleError(f"{name} must be at least 1, not {getattr(self, name)}")
+
+    @property
+    def count(self) -> int:
+        """How many particles: no fewer than are picked from them."""
+        return max(self.particles, self.n)
+
+
+def draw_missing(
+    model: Density, x: Tensor | np.ndarray, evidence: Tensor | np.ndarray, how: Drawing, pick: Pick
+) -> Imputation:
+    """Completions of each datum, on the CPU.
+
+    Args:
+        x: [m, *shape].
+        evidence: bool, [*shape] or [m, *shape].
+        pick: chooses among particles, where no density is exact.
+
+    Raises:
+        ChainruleError: x or evidence of a wrong shape or type, values outside the domain, a temperature of 0 or less,
+            or one other than 1 where particles are needed.
+
+    Warns:
+        CollapseWarning: particles that are too few to trust.
+    """
+    x, evidence = check_evidence(model, x, evidence)
+    found = _blank(x, how.n)
+    for density, rows in densities(model, evidence.flatten(1), how.members, how.seed):
+        if density is None:
+            _by_particles(model, x, evidence, rows, how, pick, found)
+        else:
+            found.values[rows] = _exactly(density, x, evidence, rows, how)
+            with evaluating(density):
+                known = evidence[rows].flatten(1)
+                found.log_evidence[rows] = density.log_prob_of(x[rows].to(density.device), known).cpu().double()
+    if not bool(found.exact.all()):
+        rest = ~found.exact
+        warn_if_collapsed(found.ess[rest], found.ancestors[rest], how.count)
+    return found
+
+
+def _blank(x: Tensor, n: int) -> Imputation:
+    """What exact draws say of themselves, before there are any."""
+    m = len(x)
+    return Imputation(
+        values=torch.empty(m, n, *x.shape[1:], dtype=torch.int64),
+        weights=torch.full((m, n), 1 / n, dtype=torch.float64),
+        ess=torch.full((m,), float(n), dtype=torch.float64),
+        ancestors=torch.full((m,), n),
+        log_evidence=torch.empty(m, dtype=torch.float64),
+        exact=torch.ones(m, dtype=torch.bool),
+    )
+
+
+def _exactly(density: Density, x: Tensor, evidence: Tensor, rows: Tensor, how: Drawing) -> Tensor:
+    """Draws of these data, each of them by a walk: int64 [len(rows), n, *shape]."""
+    keys = [(datum, draw) for datum in rows.tolist() for draw in range(how.n)]
+    given, known = (each[rows].repeat_interleave(how.n, 0) for each in (x, evidence))
+    draws = walk_all(density, given, known, keys, how.seed, how.temperature, how.chunk, how.tick)
+    return draws.view(len(rows), how.n, *draws.shape[1:])
+
+
+def _by_particles(
+    model: Density, x: Tensor, evidence: Tensor, rows: Tensor, how: Drawing, pick: Pick, found: Imputation
+) -> None:
+    """Fills in what particles say of these data."""
+    if how.temperature != 1:
+        raise ChainruleError(
+            "the evidence is not a prefix of the model's order, and its particles stand for temperature 1, not "
+            f"{how.temperature:g}; leave the temperature out, or give the first sites of the order"
+        )
+    found.exact[rows] = False
+    for datum in rows.tolist():
+        swarm = weigh(model, x[datum], evidence[datum].flatten(), how.count, how.seed, datum)
+        chosen, found.weights[datum] = pick(
+            swarm.weights, site_noise(how.seed, [(datum, how.count, PICKING)], how.n)[0]
+        )
+        found.values[datum], found.ess[datum] = swarm.values[chosen], swarm.ess
+        found.ancestors[datum], found.log_evidence[datum] = swarm.surviving, swarm.log_evidence
+        if how.tick:
+            how.tick(how.n)
