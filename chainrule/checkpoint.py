@@ -72,8 +72,11 @@ def read_weights(folder: Path, description: Any) -> tuple[dict[str, Tensor], dic
         raise ChainruleError(
             f"{folder / CONFIG} and {WEIGHTS} do not belong together (one was edited or replaced); restore both"
         )
-    shared = dict(json.loads(metadata.get("shared", "{}")))
-    return tensors | {name: tensors[first] for name, first in shared.items()}, shared
+    try:
+        shared = dict(json.loads(metadata.get("shared", "{}")))
+        return tensors | {name: tensors[first] for name, first in shared.items()}, shared
+    except (KeyError, TypeError, ValueError) as error:
+        raise ChainruleError(f"{path} is damaged ({error}); restore it from a copy") from None
 
 
 def read_config(folder: Path) -> dict[str, Any]:

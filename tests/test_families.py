@@ -11,7 +11,7 @@ import torch
 from terminal import commands
 
 import chainrule as cr
-from chainrule.checkpoint import read_tensors
+from chainrule.checkpoint import read_tensors, write_tensors
 from chainrule.laws.subject import moved
 from chainrule.models.ensemble import Ensemble
 from chainrule.models.made import AGNOSTIC
@@ -46,7 +46,7 @@ def test_what_is_drawn_is_what_was_asked_for():
         agnostic: len({tuple(member.layers[1].mask.sum(1).tolist()) for member in members})
         for agnostic, members in drawn.items()
     }
-    assert orders["connectivity"] == 1 < orders["order"] <= orders["both"] + 8
+    assert orders == {"order": 8, "connectivity": 1, "both": 8}
     assert hidden["order"] == 1 < hidden["connectivity"]
     assert hidden["both"] > 1
 
@@ -145,6 +145,16 @@ def test_shared_weights_are_written_once_and_shared_again(tmp_path):
     again = cr.load(tmp_path / "ensemble")
     assert len(list(again.parameters())) == len(list(model.parameters()))
     assert torch.equal(again.log_prob(all_data(model)), ensemble.log_prob(all_data(model)))
+
+
+@pytest.mark.parametrize("shared", ['{"output.bias": "nothing"}', "[1]", "{"])
+def test_a_record_of_shared_weights_that_makes_no_sense_is_said(shared, tmp_path):
+    cr.save(Ensemble(family().members(2)), tmp_path / "ensemble")
+    file = tmp_path / "ensemble" / "model.safetensors"
+    tensors, about = read_tensors(file)
+    write_tensors(file, tensors, {**about, "shared": shared})
+    with pytest.raises(cr.ChainruleError, match=r"is damaged .*restore it from a copy"):
+        cr.load(tmp_path / "ensemble")
 
 
 @pytest.mark.parametrize(

@@ -76,11 +76,11 @@ class MADE(AutoregressiveModel):
         self.order, self.seed = as_order(order, domain), as_seed(seed)
         self._check()
         rng = generator(self.seed)
-        *hidden_masks, output, direct_mask = self._masks(self.order, hidden_degrees(domain.sites, self.hidden, rng))
-        self.layers = nn.ModuleList(MaskedLinear(mask, rng) for mask in hidden_masks)
-        self.output = MaskedLinear(output, rng)
+        degrees, depth = hidden_degrees(domain.sites, self.hidden, rng), len(self.hidden)
+        linears = [MaskedLinear(mask, rng) for mask in self._masks(self.order, degrees)]
+        self.layers, self.output = nn.ModuleList(linears[:depth]), linears[depth]
         nn.init.zeros_(self.output.weight)  # all conditionals start uniform
-        self.skip = MaskedLinear(direct_mask, rng) if direct else None
+        self.skip = linears[depth + 1] if direct else None
         if self.skip is not None:
             nn.init.zeros_(self.skip.weight)
 
@@ -125,7 +125,7 @@ class MADE(AutoregressiveModel):
         return cast("list[MaskedLinear]", layers)
 
     def _masks(self, order: Order, hidden: Sequence[Tensor]) -> list[Tensor]:
-        """M^W of each hidden layer, M^V, and those of direct weights, whether there are such or not: bool [out, in].
+        """M^W of each hidden layer, M^V, and that of direct weights if there are any: bool [out, in].
 
         An input's degree is its place in the order, from 1.
         """
@@ -133,7 +133,8 @@ class MADE(AutoregressiveModel):
         degrees = [inputs, *(m.to(inputs) for m in hidden)]  # degrees[l][k]: unit k of layer l sees the first m sites
         outputs = inputs.repeat_interleave(self.domain.parameters)
         masks = [degree_mask(above, below, strict=False) for below, above in pairwise(degrees)]
-        return [*masks, degree_mask(outputs, degrees[-1], strict=True), degree_mask(outputs, inputs, strict=True)]
+        masks.append(degree_mask(outputs, degrees[-1], strict=True))
+        return [*masks, degree_mask(outputs, inputs, strict=True)] if self.direct else masks
 
     def receptive_field(self) -> Tensor:
         inputs = torch.eye(self.domain.sites, dtype=torch.bool)
@@ -217,7 +218,7 @@ class MADE(AutoregressiveModel):
         vars(member).pop("schedule", None)  # that of this order
         member.order, member.seed, member.agnostic, member.masks = order, seed, None, None
         masks = member._masks(order, hidden_degrees(self.domain.sites, self.hidden, generator(seed)))
-        for layer, mask in zip(member._linears, masks, strict=False):
+        for layer, mask in zip(member._linears, masks, strict=True):
             layer.mask = mask
         return member
 
