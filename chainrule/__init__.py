@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from chainrule.data import Data as Data
     from chainrule.data import load_data as load_data
     from chainrule.domain import Binary as Binary
+    from chainrule.domain import Column as Column
     from chainrule.domain import Levels as Levels
+    from chainrule.domain import Table as Table
     from chainrule.errors import ChainruleError as ChainruleError
     from chainrule.errors import TrainingStopped as TrainingStopped
     from chainrule.laws import check_leak as check_leak
@@ -36,12 +38,14 @@ if TYPE_CHECKING:
     from chainrule.tasks.impute import impute as impute
     from chainrule.tasks.sample import sample as sample
     from chainrule.training import fit as fit
+    from chainrule.typical import mean as mean
+    from chainrule.typical import most_likely as most_likely
 
 _HOMES = {
     "checkpoint": ["load", "save"],
     "conditionals": ["Conditionals"],
     "data": ["Data", "load_data"],
-    "domain": ["Binary", "Levels"],
+    "domain": ["Binary", "Column", "Levels", "Table"],
     "errors": ["ChainruleError", "TrainingStopped"],
     "laws": ["check_leak", "check_model"],
     "models": ["MADE", "AutoregressiveModel", "Density", "Ensemble", "Independent", "PixelCNN", "PixelRNN"],
@@ -52,6 +56,7 @@ _HOMES = {
     "tasks.impute": ["impute"],
     "tasks.sample": ["sample"],
     "training": ["fit"],
+    "typical": ["mean", "most_likely"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -18,6 +18,8 @@ COMMANDS = {
     "compare": "train several models of your data under one budget, and report what they reach and cost",
     "evaluate": "the likelihood of data under a trained model",
     "sample": "draw new data from a trained model",
+    "score": "log p of each datum, such as to find anomalies",
+    "impute": "fill in what is missing from a table",
     "complete": "fill in the missing part of images, several times each",
     "inspect": "show what a trained model is and does: masks, receptive fields, predicted distributions",
     "check": "check that a trained model, or any PyTorch function, does not see the future",

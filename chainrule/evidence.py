@@ -26,7 +26,7 @@ class Imputation:
     """Draws of what is missing, given the rest.
 
     Attributes:
-        values: int64 [m, n, *shape]; given values are kept.
+        values: [m, n, *shape]; given values are kept.
         weights: float64 [m, n]; those of each datum sum to 1.
         ess: float64 [m], the effective sample size: of how many independent draws the particles are worth, by their
             weights; n where the draws are exact.
@@ -130,7 +130,7 @@ def draw_missing(
         CollapseWarning: particles that are too few to trust.
     """
     x, evidence = check_evidence(model, x, evidence)
-    found = _blank(x, how.n)
+    found = _blank(x, how.n, model.domain.dtype)
     for density, rows in densities(model, evidence.flatten(1), how.members, how.seed):
         if density is None:
             _by_particles(model, x, evidence, rows, how, pick, found)
@@ -145,11 +145,11 @@ def draw_missing(
     return found
 
 
-def _blank(x: Tensor, n: int) -> Imputation:
+def _blank(x: Tensor, n: int, dtype: torch.dtype) -> Imputation:
     """What exact draws say of themselves, before there are any."""
     m = len(x)
     return Imputation(
-        values=torch.empty(m, n, *x.shape[1:], dtype=torch.int64),
+        values=torch.empty(m, n, *x.shape[1:], dtype=dtype),
         weights=torch.full((m, n), 1 / n, dtype=torch.float64),
         ess=torch.full((m,), float(n), dtype=torch.float64),
         ancestors=torch.full((m,), n),
@@ -159,7 +159,7 @@ def _blank(x: Tensor, n: int) -> Imputation:
 
 
 def _exactly(density: Density, x: Tensor, evidence: Tensor, rows: Tensor, how: Drawing) -> Tensor:
-    """Draws of these data, each of them by a walk: int64 [len(rows), n, *shape]."""
+    """Draws of these data, each of them by a walk: [len(rows), n, *shape]."""
     keys = [(datum, draw) for datum in rows.tolist() for draw in range(how.n)]
     given, known = (each[rows].repeat_interleave(how.n, 0) for each in (x, evidence))
     draws = walk_all(density, given, known, keys, how.seed, how.temperature, how.chunk, how.tick)

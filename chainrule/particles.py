@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from chainrule.conditionals import Conditionals
+from chainrule.conditionals import Distributions
 from chainrule.models.base import AutoregressiveModel, Density, evaluating
 from chainrule.seeding import site_noise
 from chainrule.walk import drawing, keeping, walk
@@ -37,7 +37,7 @@ class Particles:
     """Weighted completions of one datum.
 
     Attributes:
-        values: int64 [particles, *shape].
+        values: [particles, *shape].
         log_weights: float64 [particles]; they sum to log_evidence.
         ancestors: int64 [particles]: the particle, among those that there were at first, that each descends from.
     """
@@ -174,7 +174,7 @@ class _Swarm:
         self.weighed: int | None = None  # the last given site since `reorder` was asked
 
     def run(self) -> Tensor:
-        """The values that they end with: int64 [particles, *shape]."""
+        """The values that they end with: [particles, *shape]."""
         groups = self.model.schedule.given(self.evidence)
         first = torch.zeros_like(self.evidence[0])
         first[self.model.schedule.sites_before(groups)] = True
@@ -184,12 +184,12 @@ class _Swarm:
         self.left -= int(first.sum())
         return walk(self.model, len(self.given), self.choose, self.given, groups, self.reorder).cpu()
 
-    def choose(self, sites: Tensor, conditionals: Conditionals) -> Tensor:
+    def choose(self, sites: Tensor, conditionals: Distributions) -> Tensor:
         """Draws what is missing, and weighs by what is given."""
         known = self.evidence[0, sites]
         values = keeping(self.given.flatten(1), self.evidence, drawing(self.noise, 1.0))(sites, conditionals)
         if bool(known.any()):
-            log_probs = conditionals.log_prob(values.to(conditionals.logits.device)).cpu().double()
+            log_probs = conditionals.log_prob(values.to(conditionals.device)).cpu().double()
             self.log_weights += log_probs[:, known].sum(1)
             self.left -= int(known.sum())
             self.weighed = int(sites[known][-1])

@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from chainrule.conditionals import Conditionals
+from chainrule.conditionals import Distributions
 from chainrule.models.base import AutoregressiveModel, Density, evaluating
 from chainrule.seeding import site_noise
 
-Choose = Callable[[Tensor, Conditionals], Tensor]
+Choose = Callable[[Tensor, Distributions], Tensor]
 """From the sites of a group [g] and their conditionals [n, g] to their values [n, g]."""
 
 Tick = Callable[[int], None]
@@ -36,7 +36,7 @@ def walk(
     groups: int = 0,
     reorder: Reorder | None = None,
 ) -> Tensor:
-    """Data made group by group: int64 [n, *shape].
+    """Data made group by group: [n, *shape], in the type of the domain.
 
     Args:
         choose: gives each group its values.
@@ -49,7 +49,7 @@ def walk(
         >>> walk(Independent(Binary((3,))), 1, lambda sites, conditionals: sites.view(1, -1) % 2)
         tensor([[0, 1, 0]])
     """
-    x = torch.zeros(n, model.domain.sites, dtype=torch.int64, device=model.device)
+    x = torch.zeros(n, model.domain.sites, dtype=model.domain.dtype, device=model.device)
     with evaluating(model):
         if given is None or groups == 0:
             state, groups = model.start(n), 0
@@ -70,7 +70,7 @@ def walk(
 def drawing(noise: Tensor, temperature: float) -> Choose:
     """Chooses each value by inverting its distribution function at `noise` [n, D]."""
 
-    def choose(sites: Tensor, conditionals: Conditionals) -> Tensor:
+    def choose(sites: Tensor, conditionals: Distributions) -> Tensor:
         return conditionals.tempered(temperature).icdf(noise[:, sites])
 
     return choose
@@ -79,7 +79,7 @@ def drawing(noise: Tensor, temperature: float) -> Choose:
 def keeping(given: Tensor, evidence: Tensor, otherwise: Choose) -> Choose:
     """Sites of the evidence (bool [n, D]) keep their values in `given` [n, D]; `otherwise` chooses the others."""
 
-    def choose(sites: Tensor, conditionals: Conditionals) -> Tensor:
+    def choose(sites: Tensor, conditionals: Distributions) -> Tensor:
         values = otherwise(sites, conditionals)
         return torch.where(evidence[:, sites].to(values.device), given[:, sites].to(values), values)
 
@@ -96,7 +96,7 @@ def walk_all(
     chunk: int = CHUNK,
     tick: Tick | None = None,
 ) -> Tensor:
-    """`given` with every site outside the evidence drawn, in chunks of bounded memory: int64 [n, *shape], on the CPU.
+    """`given` with every site outside the evidence drawn, in chunks of bounded memory: [n, *shape], on the CPU.
 
     Row i depends on the seed and on keys[i] alone, whatever the chunk and the schedule are. Evidence must be a prefix
     of the order (not checked here), or the draws would ignore what comes later.
@@ -108,7 +108,7 @@ def walk_all(
     Raises:
         ChainruleError: a temperature of 0 or less.
     """
-    x = torch.empty(len(given), *model.domain.shape, dtype=torch.int64)
+    x = torch.empty(len(given), *model.domain.shape, dtype=model.domain.dtype)
     for rows in torch.split(torch.arange(len(given)), chunk):
         noise = site_noise(seed, [keys[row] for row in rows.tolist()], model.domain.sites + 1)  # the last: which member
         known = evidence[rows].flatten(1)

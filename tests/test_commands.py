@@ -162,7 +162,7 @@ WRONG = {
     "picture of rows": ("sample HOME/rows --out s.png", "no images"),
     "existing": ("sample HOME/run --out HOME/rows.npz", "exists and would be overwritten"),
     "unwritable": ("sample HOME/run --out HOME/rows.npz/s.png", "cannot be written"),
-    "not a prefix": ("complete HOME/run --data HOME/images.npz --keep left --out c.png", "order"),
+    "no region": ("complete HOME/run --data HOME/images.npz --keep 0:9,0:2 --out c.png", "--keep 0:9,0:2: "),
     "half of rows": ("complete HOME/rows --data HOME/rows.npz --out c.npz", "images"),
     "no images": ("complete HOME/run --data HOME/images.npz --images 0 --out c.png", "--images"),
     "demo": ("demo --out HOME", "exists and would be overwritten"),

@@ -94,9 +94,9 @@ FILES = {
     "a gzip file cut short": ("x-idx3-ubyte.gz", gzip.compress(IDX)[:-20], "x-idx3-ubyte.gz cannot be read"),
     "a gzip file that is none": ("x-idx3-ubyte.gz", IDX, "x-idx3-ubyte.gz cannot be read (Not a gzipped file"),
     "an unknown ending": (
-        "x.csv",
+        "x.xlsx",
         b"1,2",
-        "x.csv is a file of no kind that is known by its ending; sources of data are",
+        "x.xlsx is a file of no kind that is known by its ending; sources of data are",
     ),
     "no ending": ("x", b"1,2", "is a file of no kind that is known by its ending"),
     "one image": ("x.png", png(GRAY[0]), "is a file of no kind that is known by its ending"),
@@ -215,7 +215,7 @@ def test_a_source_that_is_not_there_is_refused(tmp_path, monkeypatch, source):
     monkeypatch.chdir(tmp_path)
     said = refusal(source)
     assert said.startswith("there is no file or folder ")
-    assert said.endswith("a file .npz, .npy or idx (also .gz), a folder of PNG or JPEG images, hf:owner/name")
+    assert said.endswith("a table .csv, .tsv (also .gz) or .parquet, a folder of PNG or JPEG images, hf:owner/name")
 
 
 OPTIONS = {

@@ -31,7 +31,7 @@ from chainrule.figures import (
 from chainrule.figures.curves import nats_limits
 from chainrule.figures.data import telling_sites
 from chainrule.figures.masks import made_masks, whole_taps
-from chainrule.figures.pixels import GAP, GAP_GRAY, MISSING, SEAM_GRAY, starts
+from chainrule.figures.pixels import GAP, GAP_GRAY, MISSING, SEAM_GRAY, starts, tinted
 from chainrule.figures.style import ACCENT
 from chainrule.laws import dependence
 from chainrule.models.independent import Independent
@@ -133,7 +133,9 @@ def test_a_completion_grid_has_original_evidence_and_completions():
     assert (tiles[:, 0] == shown).all()
     assert (tiles[:, 1][:, given] == shown[:, given]).all()
     assert (tiles[:, 1][:, ~given] == MISSING).all()
-    assert (tiles[:, 2:] == scaled(drawn.flatten(0, 1), GRAY).reshape(2, 3, 3, 4, 1)).all()
+    completed = np.broadcast_to(scaled(drawn.flatten(0, 1), GRAY).reshape(2, 3, 3, 4, 1), (2, 3, 3, 4, 3))
+    assert (tiles[:, 2:][:, :, given] == completed[:, :, given]).all()
+    assert (tiles[:, 2:][:, :, ~given] == tinted(completed)[:, :, ~given]).all()
     for left in lefts[1:3]:
         assert (np.asarray(picture)[:, left - GAP - 1] == SEAM_GRAY).all()
     again = completion_grid(x, evidence.expand(x.shape), drawn, GRAY, scale=2)
@@ -155,6 +157,12 @@ def test_a_pixel_is_given_once_all_of_its_colours_are():
     evidence[2, 1, 0] = False
     tile = cut(completion_grid(x, evidence, x[None], COLOUR, scale=1), starts(1, 4), [starts(3, 2, (1, 2))[1]], 4, 2, 1)
     assert (tile[0] == MISSING).all(-1).nonzero() == ([1], [0])
+
+
+def test_completions_in_colour_keep_their_colours():
+    x = draw(COLOUR, 1)
+    rows = completion_grid(x, torch.zeros(COLOUR.shape, dtype=torch.bool), x[None], COLOUR, scale=1)
+    assert (cut(rows, starts(1, 4), [starts(3, 2, (1, 2))[2]], 4, 2, 1) == scaled(x, COLOUR)).all()
 
 
 def test_completions_that_do_not_belong_to_the_data_are_refused():

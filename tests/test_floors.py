@@ -16,7 +16,7 @@ ROOMS = {
     | {"files", "hardware", "progress", "version", "words"},
     1: {"layers"},
     2: {"models"},
-    3: {"walk", "particles", "evidence", "checkpoint", "data"},
+    3: {"walk", "particles", "evidence", "typical", "regions", "checkpoint", "data"},
     4: {"tasks"},
     5: {"laws", "training"},
     6: {"figures", "report", "trained", "stages", "compare", "inspection", "demo", "learn"},

@@ -9,7 +9,7 @@ import torch
 from zoo import ZOO
 
 from chainrule.conditionals import Conditionals
-from chainrule.domain import Binary, Levels
+from chainrule.domain import Binary, Grid, Levels
 from chainrule.errors import ChainruleError
 from chainrule.laws import dependence
 from chainrule.laws.subject import as_it_is, moved, random_data
@@ -160,11 +160,11 @@ def test_made_gives_each_site_its_own_logits():
 @pytest.mark.parametrize("name", ZOO)
 def test_outputs_are_not_rectified(name):
     model = ZOO[name]()
-    lowest = [moved(model, seed).conditionals(random_data(model, 8, seed)).logits.min() for seed in range(8)]
+    lowest = [moved(model, seed).conditionals(random_data(model, 8, seed)).numbers.min() for seed in range(8)]
     assert min(lowest) < 0
 
 
-@pytest.mark.parametrize("name", ZOO)
+@pytest.mark.parametrize("name", [name for name, make in ZOO.items() if isinstance(make().domain, Grid)])
 def test_untrained_models_are_uniform(name):
     model = ZOO[name]()
     table = model.conditionals(random_data(model, 2, 0)).table

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from chainrule.domain import Binary, Levels
+from chainrule.domain import Binary, Column, Levels, Table
 from chainrule.models.base import AutoregressiveModel, Density
 from chainrule.models.ensemble import Ensemble
 from chainrule.models.independent import Independent
@@ -17,6 +17,19 @@ from chainrule.models.pixelcnn import PixelCNN
 from chainrule.models.pixelrnn import PixelRNN
 from chainrule.order import shuffled
 
+KNOTS = range(32)
+weather = Column("weather", "categorical", ("dry", "rain", "snow"))
+late = Column("late", "binary", (False, True))
+same = Column("same", "categorical", ("yes",))
+age = Column("age", "count", knots=[2 * k for k in KNOTS])
+gain = Column("gain", "count", knots=[*[0] * 29, 300, 700, 9999])
+change = Column("change", "integer", knots=[k - 20 for k in KNOTS])
+large = Column("large", "integer", knots=[2.0**50 + k for k in KNOTS])
+size = Column("size", "real", knots=[(k / 8 - 2) ** 3 for k in KNOTS], resolution=0.01)
+few, mixed = (
+    Table([weather, late, same, Column("then", "categorical", ("dry", "wet"))]),
+    Table([size, weather, age, late, gain, change]),
+)
 five, image, colour = Binary((5,)), Binary((1, 3, 4)), Binary((3, 2, 2))
 
 ZOO: dict[str, Callable[[], AutoregressiveModel]] = {
@@ -46,6 +59,13 @@ ZOO: dict[str, Callable[[], AutoregressiveModel]] = {
     "made, member of both, direct": lambda: MADE(five, hidden=(9, 9), direct=True, agnostic="both").members(2)[1],
     "made, member of a cycle": lambda: MADE(Levels((4,), 3), hidden=(9,), agnostic="both", masks=3).members(3)[2],
     "made, a family itself": partial(MADE, five, hidden=(9,), agnostic="connectivity"),
+    "independent, table": partial(Independent, mixed),
+    "made, table of levels": partial(MADE, few, hidden=(16,), order=(3, 1, 0, 2)),
+    "made, mixed table": partial(MADE, mixed, hidden=(24,)),
+    "made, mixed table, shuffled, direct": partial(MADE, mixed, hidden=(20, 20), order=(4, 2, 0, 5, 1, 3), direct=True),
+    "made, mixed table, member": lambda: MADE(mixed, hidden=(24,), agnostic="both").member((5, 0, 3, 1, 4, 2), 7),
+    "made, one real column": partial(MADE, Table([size]), hidden=(8,)),
+    "made, large numbers": partial(MADE, Table([large, late]), hidden=(8,), order=(1, 0)),
     "pixelcnn 1x1": partial(PixelCNN, Binary((1, 1, 1)), blocks=1, features=4),
     "pixelcnn 1x5": partial(PixelCNN, Binary((1, 1, 5)), blocks=2, features=4),
     "pixelcnn 5x1": partial(PixelCNN, Binary((1, 5, 1)), blocks=2, features=4),
@@ -143,6 +163,8 @@ ENSEMBLES: dict[str, Callable[[], Density]] = {
     "of two kinds": lambda: Ensemble([MADE(image, order=shuffled(image)), PixelCNN(image, blocks=1, features=3)]),
     "of two sides": lambda: Ensemble([PixelCNN(image, blocks=1, features=3, order=side) for side in ("top", "left")]),
     "of ensembles": lambda: Ensemble([Independent(five), Ensemble(MADE(five, agnostic="connectivity").members(3))]),
+    "of a table": lambda: Ensemble([Independent(few), *MADE(few, hidden=(9,), agnostic="both").members(2)]),
+    "of a mixed table": lambda: Ensemble(MADE(mixed, hidden=(9,), agnostic="both").members(3)),
     "colour, 256 levels": lambda: Ensemble(
         [
             PixelCNN(Levels((3, 1, 2), 256), blocks=1, features=3),

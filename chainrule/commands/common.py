@@ -17,7 +17,7 @@ from torch import Tensor
 
 from chainrule.checkpoint import CONFIG, load, read_config, read_tensors
 from chainrule.data import Data, Preprocessing, Split, load_data
-from chainrule.domain import Domain
+from chainrule.domain import Domain, Table
 from chainrule.errors import ChainruleError
 from chainrule.figures import grid, save_image
 from chainrule.files import refuse_existing, replacing
@@ -26,6 +26,9 @@ from chainrule.models import MADE, AutoregressiveModel, Density, Ensemble
 from chainrule.training import SEEN
 
 SPLITS = ("train", "valid", "test")
+TABLES = (".csv", ".parquet")
+"""What tables are written as."""
+SOURCES_IN_WORDS = "digits, a file .npz, .npy or idx, a table .csv, .tsv or .parquet, or a folder of images"
 MOST = 10**9
 
 
@@ -77,7 +80,7 @@ def add_run(parser: ArgumentParser) -> None:
 
 def add_data(parser: ArgumentParser, otherwise: str = "") -> None:
     """--data, which has to be given, unless it is said what is done otherwise."""
-    words = "digits, a file .npz, .npy or idx, or a folder of images"
+    words = SOURCES_IN_WORDS
     parser.add_argument("--data", type=str, required=not otherwise, help="; ".join(filter(None, [words, otherwise])))
 
 
@@ -100,19 +103,41 @@ def add_members(parser: ArgumentParser) -> None:
     )
 
 
+def load_model(args: Namespace) -> Density:
+    """The run's model as it is, on the device asked for."""
+    keep_freed_memory()
+    return load(args.run).to(as_device(args.device))
+
+
 def load_density(args: Namespace) -> Density:
     """The run's model, or an ensemble of its members where these are asked for, on the device asked for.
 
     Raises:
         ChainruleError: members of a model that has none.
     """
-    keep_freed_memory()
-    model = load(args.run).to(as_device(args.device))
+    model = load_model(args)
     if args.get("members") is None:
         return model
     if not isinstance(model, MADE):
-        raise ChainruleError(f"--members: of a MADE trained with --model.agnostic, and {args.run} holds another model")
+        raise no_family(args)
     return Ensemble(model.members(args.members))
+
+
+def check_members(args: Namespace, model: Density) -> None:
+    """Raises ChainruleError for a number of members that is none, or members of a model that has none."""
+    if args.members is None:
+        return
+    check_count("--members", args.members)
+    families = [each for each in model.modules() if isinstance(each, MADE) and each.agnostic is not None]
+    if not families:
+        raise no_family(args)
+    for family in families:
+        family.check_members(args.members)
+
+
+def no_family(args: Namespace) -> ChainruleError:
+    """The error to raise where members are asked of a model that has none."""
+    return ChainruleError(f"--members: of a MADE trained with --model.agnostic, and {args.run} holds another model")
 
 
 def load_run(args: Namespace) -> AutoregressiveModel:
@@ -212,23 +237,28 @@ def warn(message: str) -> None:
     print(f"chainrule: warning: {message}", file=sys.stderr)
 
 
-def check_count(option: str, count: int) -> None:
+def check_count(option: str, count: int, most: int = MOST) -> None:
     """Raises ChainruleError unless it is the number of something."""
-    if not 1 <= count <= MOST:
-        raise ChainruleError(f"{option} must be from 1 to {MOST}, not {count}")
+    if not 1 <= count <= most:
+        raise ChainruleError(f"{option} must be from 1 to {most}, not {count}")
 
 
 def check_out(out: Path, domain: Domain, endings: tuple[str, ...]) -> None:
     """Raises ChainruleError, before any work, for a file that exists or that these data cannot be written as."""
+    check_new(out, TABLES if isinstance(domain, Table) else endings)
+    if out.suffix == ".png" and not (domain.is_image and domain.shape[0] in (1, 3)):
+        raise ChainruleError(
+            f"{out}: data of shape {list(domain.shape)} are no images of 1 or 3 channels; write {endings[-1]}"
+        )
+
+
+def check_new(out: Path, endings: tuple[str, ...]) -> None:
+    """Raises ChainruleError for a file that exists, or one whose name has another ending."""
     refuse_existing(out)
     if out.is_dir():
         raise ChainruleError(f"{out} is a folder; give the name of a file in it")
     if out.suffix not in endings:
         raise ChainruleError(f"{out}: the ending says what is written, and must be {' or '.join(endings)}")
-    if out.suffix == ".png" and not (domain.is_image and domain.shape[0] in (1, 3)):
-        raise ChainruleError(
-            f"{out}: data of shape {list(domain.shape)} are no images of 1 or 3 channels; write {endings[-1]}"
-        )
 
 
 def write_data(out: Path, x: Tensor, domain: Domain) -> None:

@@ -27,6 +27,7 @@ from chainrule.compare import (
 from chainrule.compare.families import SETTINGS
 from chainrule.compare.story import LIKELIHOOD, TRAINING, likelihood_row, training_row
 from chainrule.data import load_data
+from chainrule.data.preprocessing import TABLES
 from chainrule.errors import TrainingStopped
 from chainrule.files import refuse_existing
 from chainrule.models import BY_NAME
@@ -45,7 +46,7 @@ def options(parser: ArgumentParser, _argv: Sequence[str]) -> None:
     parser.add_argument("--resume", action="store_true", help="go on with the comparison in --out, if there is one")
     add_terms(parser)
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
-    add_keywords(parser, load_data, skip=("seed", "domain"), told={})
+    add_keywords(parser, load_data, skip=("seed", "domain", *TABLES), told={})
     parser.add_argument(
         "--data-seed", type=int, default=0, help="of the split, where the data has none, and of a binarization"
     )

@@ -15,25 +15,34 @@ from chainrule.commands.common import (
     add_split,
     check_count,
     check_out,
-    load_run,
+    load_model,
     load_split,
     warn_of_known,
     write_arrays,
 )
-from chainrule.domain import Domain
+from chainrule.commands.missing import add_missing, check_missing, telling_collapse, worth
+from chainrule.domain import Domain, Table
 from chainrule.errors import ChainruleError
-from chainrule.models import AutoregressiveModel
+from chainrule.evidence import Drawing, Imputation
+from chainrule.models import Density, Ensemble
+from chainrule.order import SIDES
 from chainrule.progress import bar
-from chainrule.tasks.complete import complete
+from chainrule.regions import region
+from chainrule.tasks.complete import completed
+from chainrule.walk import CHUNK
 from chainrule.words import counted
-
-KEEP = ("top", "bottom", "left", "right")
 
 
 def options(parser: ArgumentParser, _argv: Sequence[str]) -> None:
     add_run(parser)
     add_split(parser)
-    parser.add_argument("--keep", choices=KEEP, default="top", help="the half of each image that is given")
+    parser.add_argument(
+        "--keep", type=str, default="top", metavar="REGION",
+        help="what is given of each image: the half top, bottom, left or right; center, the middle half of its rows "
+        "and columns; border, all but that; rectangles rows,columns such as '4:12,0:20; 14:20,5:9', which are slices; "
+        "or a picture of the image's size, of which light pixels are given",
+    )  # fmt: skip
+    add_missing(parser)
     parser.add_argument("-n", type=int, default=5, help="completions of each image")
     parser.add_argument("--images", type=int, default=8, help="how many images, spread evenly over the split")
     parser.add_argument(
@@ -46,18 +55,34 @@ def run(args: Namespace) -> int:
     out = Path(args.out)
     check_count("-n", args.n)
     check_count("--images", args.images)
-    model = load_run(args)
-    evidence = given_half(model, args.keep)
+    model = load_model(args)
+    check_missing(args, model)
+    evidence = kept(args.keep, model.domain)
     check_out(out, model.domain, (".png", ".npz"))
     split = load_split(args, model)
     rows = spread(len(split), args.images)
     warn_of_known(args, split, rows)
     x = split.values()[rows]
-    with bar("completing", len(x) * args.n) as shown:
-        draws = complete(model, x, evidence, args.n, seed=args.seed, temperature=args.temperature, tick=shown)
-    write_completions(out, x, evidence, draws, model.domain)
+    source = model.given(evidence.flatten(), args.members or 1, args.seed)
+    particles = f"{counted(max(args.particles, args.n), 'particle')} an image"
+    found = drawn(args, model, x, evidence, particles if source is None else "")
+    write_completions(out, x, evidence, found.values, model.domain)
     print(f"{counted(len(x), 'image')}, {counted(args.n, 'completion')} each: {out}")
+    print(f"{particles}: {worth(found)}" if source is None else exactness(args, model, source))
     return 0
+
+
+def kept(what: str, domain: Domain) -> Tensor:
+    """`region`, with errors that name the option."""
+    if not domain.is_image:
+        tables = "; impute fills in tables" if isinstance(domain, Table) else ""
+        raise ChainruleError(
+            f"complete is for images (C, H, W), and the model's data have shape {list(domain.shape)}{tables}"
+        )
+    try:
+        return region(what, domain)
+    except ChainruleError as error:
+        raise ChainruleError(f"--keep {what}: {error}") from None
 
 
 def spread(count: int, n: int) -> Tensor:
@@ -70,36 +95,41 @@ def spread(count: int, n: int) -> Tensor:
     return torch.linspace(0, count - 1, min(n, count)).long()
 
 
-def given_half(model: AutoregressiveModel, side: str) -> Tensor:
-    """`kept_half` of the model's domain.
+def drawn(args: Namespace, model: Density, x: Tensor, evidence: Tensor, note: str) -> Imputation:
+    """The completions; a warning of the library's becomes a line on standard error."""
+    with telling_collapse(remedy(args.keep)), bar("completing", len(x) * args.n) as shown:
+        shown.note(note)
+        how = Drawing(args.n, args.seed, args.temperature, CHUNK, args.members or 1, args.particles, shown)
+        return completed(model, x, evidence, how)
 
-    Raises:
-        ChainruleError: the data are no images, or the half holds no pixel or is not what the model's order begins with.
+
+def remedy(what: str) -> str:
+    """How to come by a model whose order begins with what is given.
+
+    Example:
+        >>> remedy("bottom")
+        ' (an image model trained with --model.order bottom, or a MADE with --model.agnostic order)'
     """
-    halves = {each: kept_half(model.domain, each) for each in KEEP}
-    prefixes = [each for each, half in halves.items() if half.any() and model.order.is_prefix(half.flatten())]
-    if side not in prefixes:
-        fault = "not what the model's order begins with, and what is drawn would ignore it"
-        if not halves[side].any():
-            height, width = model.domain.shape[1:]
-            fault = f"no pixel in images of {height}×{width}, and nothing would be given"
-        raise ChainruleError(f"--keep {side} is {fault}; this order takes {', '.join(prefixes) or 'no half'}")
-    return halves[side]
+    made = "a MADE with --model.agnostic order"
+    return f" (an image model trained with --model.order {what}, or {made})" if what in SIDES else f" ({made})"
 
 
-def kept_half(domain: Domain, side: str) -> Tensor:
-    """bool [C, H, W]: True in that half of the image; of an odd number of lines, the middle one is not in it."""
-    if not domain.is_image:
-        raise ChainruleError(f"complete is for images (C, H, W), and the model's data have shape {list(domain.shape)}")
-    _, height, width = domain.shape
-    rows, columns = torch.arange(height)[:, None], torch.arange(width)[None, :]
-    half = {
-        "top": rows < height // 2,
-        "bottom": rows >= height - height // 2,
-        "left": columns < width // 2,
-        "right": columns >= width - width // 2,
-    }
-    return half[side].expand(domain.shape)
+def exactness(args: Namespace, model: Density, source: Density) -> str:
+    """In words, which model drew the completions from p(missing | given)."""
+    draws = "exact draws" if args.temperature == 1 else f"draws at temperature {args.temperature:g}"
+    return f"{draws}: what is given comes first in the order of {in_words(model, source)}"
+
+
+def in_words(model: Density, source: Density) -> str:
+    """What the density that took the evidence first is to the model that was asked."""
+    if not isinstance(source, Ensemble):
+        return "the model" if source is model else "a member of the family"
+    if not isinstance(model, Ensemble):
+        return f"each of {len(source.members)} members of the family"
+    there, fitting = len(model.members), len(source.members)
+    if fitting == there:
+        return f"each of {counted(there, 'model')} of the ensemble"
+    return f"{fitting} of {there} models of the ensemble, and the others are left out"
 
 
 def write_completions(out: Path, x: Tensor, evidence: Tensor, draws: Tensor, domain: Domain) -> None:

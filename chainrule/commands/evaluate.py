@@ -10,7 +10,15 @@ from dataclasses import asdict
 import torch
 from jsonargparse import ArgumentParser, Namespace
 
-from chainrule.commands.common import add_members, add_run, add_split, load_density, load_split, warn_of_known
+from chainrule.commands.common import (
+    add_members,
+    add_run,
+    add_split,
+    check_members,
+    load_model,
+    load_split,
+    warn_of_known,
+)
 from chainrule.progress import bar
 from chainrule.tasks.evaluate import evaluate
 
@@ -23,14 +31,15 @@ def options(parser: ArgumentParser, _argv: Sequence[str]) -> None:
 
 
 def run(args: Namespace) -> int:
-    model = load_density(args)
+    model = load_model(args)
+    check_members(args, model)
     split = load_split(args, model)
     warn_of_known(args, split, torch.arange(len(split)))
     with bar("evaluating", len(split), show=not args.json) as shown:
-        result = evaluate(model, split, tick=shown)
+        result = evaluate(model, split, tick=shown, members=args.members or 1)
     if args.json:
-        numbers = {**asdict(result), "bits_per_dim": result.bits_per_dim}
-        # JSON has no nan, which is the standard error of a single datum.
+        numbers = {**asdict(result), "bits_per_dim": result.bits_per_dim if result.has_bits else math.nan}
+        # JSON has no nan, which is the standard error of a single datum, and bits/dim where they mean nothing.
         plain = {name: value if math.isfinite(value) else None for name, value in numbers.items()}
         print(json.dumps({**plain, "split": args.split}))
     else:

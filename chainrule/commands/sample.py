@@ -8,6 +8,7 @@ from pathlib import Path
 from jsonargparse import ArgumentParser, Namespace
 
 from chainrule.commands.common import add_draw, add_members, add_run, check_count, check_out, load_density, write_data
+from chainrule.domain import Table
 from chainrule.progress import bar
 from chainrule.tasks.sample import sample
 from chainrule.words import counted
@@ -19,7 +20,7 @@ def options(parser: ArgumentParser, _argv: Sequence[str]) -> None:
     parser.add_argument("-n", type=int, default=64, help="how many")
     parser.add_argument(
         "--out", type=str, required=True,
-        help="a new file: .png for a picture, enlarged if small; .npy or .npz for the values",
+        help="a new file: .png for a picture, enlarged if small; .npy or .npz for the values; a table .csv or .parquet",
     )  # fmt: skip
     add_draw(parser)
 
@@ -31,6 +32,12 @@ def run(args: Namespace) -> int:
     check_out(out, model.domain, (".png", ".npy", ".npz"))
     with bar("sampling", args.n) as shown:
         x = sample(model, args.n, seed=args.seed, temperature=args.temperature, tick=shown)
-    write_data(out, x, model.domain)
+    if isinstance(model.domain, Table):
+        from chainrule.commands.tables import write_frame  # imports pandas, which images do not need
+        from chainrule.data import to_frame
+
+        write_frame(out, to_frame(x, model.domain))
+    else:
+        write_data(out, x, model.domain)
     print(f"{counted(args.n, 'sample')}: {out}")
     return 0

@@ -6,16 +6,22 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace
 
-from chainrule.commands.common import add_keywords, nested
-from chainrule.data import load_data
-from chainrule.domain import Domain
+from chainrule.commands.common import SOURCES_IN_WORDS, add_keywords, nested
+from chainrule.data import Data, load_data
 from chainrule.errors import ChainruleError
 from chainrule.files import refuse_existing
-from chainrule.models import BY_NAME, AutoregressiveModel
+from chainrule.models import BY_NAME, AutoregressiveModel, Named
+from chainrule.models.base import known_in
+from chainrule.models.image import ImageModel
+from chainrule.order import Side
 from chainrule.training import Settings, fit, is_first
+
+READING = ("binarize", "levels", "kinds", "drop", "missing")
+"""What `load_data` is told on how to read."""
 
 
 def options(parser: ArgumentParser, argv: Sequence[str]) -> None:
@@ -27,9 +33,7 @@ def options(parser: ArgumentParser, argv: Sequence[str]) -> None:
         help=f"{models}; after it, --help tells its options too",
     )
     parser.add_argument("--config", action="config", help="a YAML file with any of these options")
-    parser.add_argument(
-        "--data", type=str, required=True, help="digits, a file .npz, .npy or idx, or a folder of images"
-    )
+    parser.add_argument("--data", type=str, required=True, help=SOURCES_IN_WORDS)
     parser.add_argument("--out", type=str, required=True, help="a new folder, for the run")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out, if there is one")
     add_keywords(parser, load_data, skip=("seed", "domain"))
@@ -39,8 +43,15 @@ def options(parser: ArgumentParser, argv: Sequence[str]) -> None:
     add_keywords(parser, Settings, skip=("seed",))
     parser.add_argument("--seed", type=int, default=0, help="of the model's weights and of the order of the data")
     if chosen is not None:
-        named = BY_NAME[chosen]
-        add_keywords(parser, named.make, prefix="model.", skip=("seed", "order", *named.fixed))
+        add_model(parser, BY_NAME[chosen])
+
+
+def add_model(parser: ArgumentParser, named: Named) -> None:
+    """The model's own options; of all orders, those of images that begin with a side can be said in a word."""
+    add_keywords(parser, named.make, prefix="model.", skip=("seed", "order", *named.fixed))
+    if issubclass(named.make, ImageModel):
+        words = "the side that the order of pixels begins with; what will be given to complete images should come first"
+        parser.add_argument("--model.order", type=Side, default="top", help=words)
 
 
 def model_named(argv: Sequence[str]) -> str | None:
@@ -55,25 +66,41 @@ def run(args: Namespace) -> int:
     settings = Settings(**{field.name: args[field.name] for field in fields(Settings)})
     if not args.resume:
         refuse_existing(Path(args.out))
-    data = load_data(args.data, binarize=args.binarize, levels=args.levels, seed=args.data_seed)
+    data = load_data(args.data, seed=args.data_seed, **{name: args[name] for name in READING})
     if data.train is None:
         raise ChainruleError(f"{data.source} has no training split; give one named train")
-    model = build(args, data.domain)
+    model = build(args, data)
     parameters = sum(each.numel() for each in model.parameters())
     say(*(f"{data.source}: {note}" for note in data.notes))
+    if args.name == "made" and holes(data):
+        say(f"{data.source}: values are missing; each update draws an order in which they come last (agnostic)")
     say(f"{model.in_words()}, {parameters} parameters, on {len(data.train)} data")
-    history = fit(model, data, out=args.out, resume=args.resume, **asdict(settings))
+    history = fit(model, data, out=args.out, resume=args.resume, **length(args, asdict(settings)))
     say(f"kept epoch {history.best}{f' ({history.stopped})' if history.stopped else ''}: {args.out}")
     return 0
 
 
-def build(args: Namespace, domain: Domain) -> AutoregressiveModel:
-    """The model that was asked for.
+def build(args: Namespace, data: Data) -> AutoregressiveModel:
+    """The model that was asked for; a MADE of data with missing values is a family of orders, unless it is said how.
 
     Raises:
         ChainruleError: options that it does not take.
     """
-    return BY_NAME[args.name](domain, seed=args.seed, **nested(args, "model"))
+    options = nested(args, "model")
+    if args.name == "made" and options["agnostic"] is None and holes(data):
+        options["agnostic"] = "order"
+    return BY_NAME[args.name](data.domain, seed=args.seed, **options)
+
+
+def length(args: Namespace, settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings, without how long to train where that was not said: `fit` knows better."""
+    unsaid = ("epochs", "updates") if args.epochs is None and args.updates is None else ()
+    return {name: value for name, value in settings.items() if name not in unsaid}
+
+
+def holes(data: Data) -> bool:
+    """Are values missing, of those that training looks at?"""
+    return any(not bool(known_in(split.values()).all()) for split in (data.train, data.valid) if split is not None)
 
 
 def say(*lines: str) -> None:

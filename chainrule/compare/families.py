@@ -64,7 +64,7 @@ def made_size(domain: Domain) -> dict[str, Any]:
         >>> made_size(Binary((1, 28, 28))), made_size(Levels((3, 32, 32), 256))
         ({'hidden': (500,), 'direct': True}, {'hidden': (42,), 'direct': False})
     """
-    inputs, outputs = domain.sites, domain.sites * domain.parameters
+    inputs, outputs = int(domain.inputs.sum()), int(domain.outputs.sum())
     width = max(1, min(WIDTH, WEIGHTS // (inputs + outputs)))
     return {"hidden": (width,), "direct": inputs * outputs <= WEIGHTS}
 

@@ -13,7 +13,7 @@ from chainrule.checkpoint import read_json, write_json
 from chainrule.compare.families import FAMILIES, INDEPENDENT, RECURRENT, SETTLED, names_for, settings_for
 from chainrule.compare.pace import Pace, measure
 from chainrule.data import Data
-from chainrule.domain import Domain
+from chainrule.domain import Domain, Grid
 from chainrule.errors import ChainruleError
 from chainrule.files import refuse_existing, remove_parts
 from chainrule.models.base import AutoregressiveModel
@@ -199,6 +199,10 @@ def _read(path: Path, asked: dict[str, Any]) -> Plan:
 def _make(terms: Terms, names: tuple[str, ...], data: Data, shown: Bar) -> Plan:
     """A new plan, from how long updates take here."""
     domain, seed = data.domain, terms.seed
+    if not isinstance(domain, Grid):
+        raise ChainruleError(
+            f"{data.source} is a table, and compare takes images or rows of levels; train and evaluate models of it"
+        )
     jobs = []
     for name in (INDEPENDENT, *names):
         family = FAMILIES[name]

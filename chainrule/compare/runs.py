@@ -16,7 +16,7 @@ from chainrule.checkpoint import read_tensors, write_tensors
 from chainrule.compare.families import INDEPENDENT
 from chainrule.compare.plan import Job
 from chainrule.compare.yardstick import settle
-from chainrule.conditionals import Conditionals
+from chainrule.conditionals import Distributions
 from chainrule.data import Data
 from chainrule.errors import ChainruleError, TrainingStopped
 from chainrule.layers.sweep import Sweep
@@ -79,13 +79,13 @@ class Found:
 
 
 def draw(model: AutoregressiveModel, n: int, seed: int, tell: Tell) -> Tensor:
-    """What `sample` draws, all at once: int64 [n, *shape]; it tells after every step how many are done."""
+    """What `sample` draws, all at once: [n, *shape]; it tells after every step how many are done."""
     if n == 0:
-        return torch.empty(0, *model.domain.shape, dtype=torch.int64)
+        return torch.empty(0, *model.domain.shape, dtype=model.domain.dtype)
     choose = drawing(site_noise(seed, [(datum, 0) for datum in range(n)], model.domain.sites), 1.0)
     steps, done = len(model.schedule), 0
 
-    def told(sites: Tensor, conditionals: Conditionals) -> Tensor:
+    def told(sites: Tensor, conditionals: Distributions) -> Tensor:
         nonlocal done
         done += 1
         tell(done / steps, f" {done} of {steps}")

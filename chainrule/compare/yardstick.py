@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from chainrule.domain import Grid
 from chainrule.models.independent import Independent
 
 CHUNK = 1000
@@ -31,6 +32,7 @@ def settle(model: Independent, x: Tensor) -> None:
         [0.8, 0.4]
     """
     domain = model.domain
+    assert isinstance(domain, Grid), "no plan compares models of tables"
     logs = (1.0 + occurrences(x, domain.levels)).log()
     binary = domain.parameters == 1
     logits = logs[:, 1:] - logs[:, :1] if binary else logs - logs.logsumexp(1, keepdim=True)

@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from chainrule.data.raw import Array
 from chainrule.data.splits import Split, place
+from chainrule.domain import Domain, Table
 from chainrule.errors import ChainruleError
 
-Array = NDArray[Any]
+if TYPE_CHECKING:
+    import pandas as pd
+
 GRAY_MAX = 255
 CHANNELS, RGBA = (1, 3), 4
 
 
-def as_split(x: Tensor | Array | Split) -> Split:
+def as_split(x: Tensor | Array | pd.DataFrame | Split, domain: Domain | None = None) -> Split:
     """Data as one split: a split as it is, a tensor or an array [n, *shape] once its values are checked.
 
-    The shape is taken as it stands. Values already in bytes are not copied.
+    The shape is taken as it stands. Values already in bytes are not copied. Of a table, a DataFrame does as well, and
+    values are floats, NaN where one is missing.
+
+    Args:
+        domain: that of the data, as far as it is known.
 
     Raises:
-        ChainruleError: no tensor or array; no data; values that are not whole numbers from 0 to 255.
+        ChainruleError: no tensor or array; no data; values other than whole numbers from 0 to 255, or the table's.
 
     Example:
         >>> as_split(np.array([[0.0, 1.0], [1.0, 1.0]])).values().tolist()
@@ -32,6 +40,10 @@ def as_split(x: Tensor | Array | Split) -> Split:
     """
     if isinstance(x, Split):
         return x
+    if isinstance(domain, Table):
+        from chainrule.data.rows import rows_of  # imports pandas, which images do not need
+
+        return Split(rows_of(x, domain))
     if isinstance(x, Tensor):
         x = x.detach().cpu()
         x = (x.float() if x.dtype == torch.bfloat16 else x).numpy()  # numpy has no bfloat16

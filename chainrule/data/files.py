@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from chainrule.data.arrays import Array
-from chainrule.data.raw import Raw, split_names, unreadable
+from chainrule.data.raw import Array, Raw, split_names, unreadable
 from chainrule.data.splits import ALIASES, WHOLE
 from chainrule.errors import ChainruleError
 

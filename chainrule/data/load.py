@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,14 +16,27 @@ from chainrule.data.arrays import arrange, whole_numbers
 from chainrule.data.files import read_idx, read_npy, read_npz
 from chainrule.data.hub import PREFIX, read_hub
 from chainrule.data.images import read_folder
-from chainrule.data.preprocessing import Binarization, Preprocessing, draw_binary, numpy_generator, quantise
+from chainrule.data.preprocessing import (
+    Binarization,
+    Preprocessing,
+    as_kinds,
+    as_words,
+    draw_binary,
+    numpy_generator,
+    quantise,
+)
 from chainrule.data.raw import Raw
 from chainrule.data.splits import SPLITS, TEST, TRAIN, VALID, WHOLE, Data, Split, place
-from chainrule.domain import Binary, Domain, Levels
+from chainrule.domain import Binary, Domain, Levels, Table
+from chainrule.domain.table import Kind
 from chainrule.errors import ChainruleError
 
 DIGITS = "digits"
-SOURCES = f"{DIGITS}, a file .npz, .npy or idx (also .gz), a folder of PNG or JPEG images, {PREFIX}owner/name"
+SOURCES = (
+    f"{DIGITS}, a file .npz, .npy or idx (also .gz), a table .csv, .tsv (also .gz) or .parquet, a folder of PNG or "
+    f"JPEG images, {PREFIX}owner/name"
+)
+TABLE = r"\.(csv|tsv)(\.gz)?$|\.parquet$"
 READERS = {r"\.npz$": read_npz, r"\.npy$": read_npy, r"idx\d?([-.]?ubyte)?(\.gz)?$": read_idx}
 SPLITTING, FIXED, EPOCH = 1, 2, 3  # what a draw is for: the first word of its key
 
@@ -33,15 +47,22 @@ def load_data(
     binarize: Binarization | None = None,
     levels: int | None = None,
     seed: int = 0,
+    kinds: str | Mapping[str, Kind] | None = None,
+    drop: str | Sequence[str] | None = None,
+    missing: str | Sequence[str] | None = None,
     domain: Domain | None = None,
 ) -> Data:
-    """A data set: its splits, as whole numbers in memory, and its domain.
+    """A data set: its splits, as whole numbers or rows of a table in memory, and its domain.
 
     Args:
-        source: `digits` (scikit-learn's, 8×8), a file (.npz, .npy, idx), a folder of images, or `hf:owner/name`.
+        source: `digits` (scikit-learn's, 8×8), a file (.npz, .npy, idx), a folder of images, `hf:owner/name`, or a
+            table (.csv, .tsv, .parquet).
         binarize: makes gray values 0 or 1: `threshold`, `draw` or `dynamic`, as in `Preprocessing`.
         levels: quantises gray values, or those of each colour, to so many levels by rounding.
         seed: of the split, where the source has none, and of the draws.
+        kinds: of a table's columns, where others are meant than the ones inferred: zip=categorical,age=real.
+        drop: columns of a table to leave out, such as identifiers: id,name.
+        missing: words that a table has for missing values, such as ?, besides empty fields, NA and the like.
         domain: the domain of the values, where another than the one inferred is meant.
 
     Raises:
@@ -52,7 +73,12 @@ def load_data(
         >>> data.domain, data.train, data.test
         (Binary(shape=(1, 8, 8), levels=2), Split(1297 of [1, 8, 8], drawn each epoch), Split(250 of [1, 8, 8]))
     """
-    recipe = Preprocessing(binarize, levels, seed)
+    recipe = Preprocessing(binarize, levels, seed, as_kinds(kinds), as_words(drop), as_words(missing))
+    if is_table(source):
+        return load_table(source, recipe, domain)
+    if isinstance(domain, Table) or recipe.of_tables:
+        words = "the model knows tables" if isinstance(domain, Table) else f"{recipe.of_tables[0]} is for tables"
+        raise ChainruleError(f"{words} (.csv, .tsv, .parquet), and {source} is none; give a table, or leave that out")
     raw = read(source)
     shape = None if domain is None else domain.shape
     arrays = {name: arrange(array, place(source, name), shape) for name, array in raw.arrays.items()}
@@ -68,6 +94,37 @@ def load_data(
     return Data(domain or found, recipe, str(source), **splits, notes=tuple(notes), parted=WHOLE in raw.arrays)
 
 
+def is_table(source: str | Path) -> bool:
+    """Is it the name of a table's file?"""
+    return re.search(TABLE, str(source), re.IGNORECASE) is not None
+
+
+def load_table(source: str | Path, recipe: Preprocessing, domain: Domain | None) -> Data:
+    """The data set of a table's file; its columns are inferred, unless a table is given that the rows are to be of.
+
+    What is measured of columns of numbers is measured on the training split alone.
+
+    Raises:
+        ChainruleError: it cannot be read, no table fits it, or not the one given.
+    """
+    from chainrule.data.columns import infer_table, measured  # these import pandas, which images do not need
+    from chainrule.data.frames import read_frame
+    from chainrule.data.rows import to_rows
+
+    if recipe.converts:
+        raise ChainruleError(f"binarize and levels are for gray values, and {source} is a table; leave them out")
+    if domain is not None and not isinstance(domain, Table):
+        raise ChainruleError(f"{source} is a table, and data of {domain} are meant; give an array or images")
+    frame = read_frame(existing(source), recipe.missing, domain)
+    table, about = (domain, ()) if domain else infer_table(frame, recipe.kinds, recipe.drop, source)
+    rows = to_rows(frame.drop(columns=list(recipe.drop), errors="ignore"), table, source)
+    parts, parted = with_splits({WHOLE: rows.known(source)}, None, recipe.seed, source)
+    if domain is None:
+        table = measured(table, parts[TRAIN])
+    splits = {name: Split(values, recipe=recipe) for name, values in parts.items()}
+    return Data(table, recipe, str(source), **splits, notes=(*about, *rows.notes, parted), parted=True)
+
+
 def read(source: str | Path) -> Raw:
     """What the source holds.
 
@@ -79,9 +136,7 @@ def read(source: str | Path) -> Raw:
         return read_digits()
     if name.startswith(PREFIX):
         return read_hub(name)
-    path = Path(name)
-    if not name or not _exists(path):
-        raise ChainruleError(f"there is no file or folder {name!r}; sources of data are {SOURCES}")
+    path = existing(source)
     if path.is_dir():
         return read_folder(path)
     for ending, reader in READERS.items():
@@ -90,11 +145,18 @@ def read(source: str | Path) -> Raw:
     raise ChainruleError(f"{name} is a file of no kind that is known by its ending; sources of data are {SOURCES}")
 
 
-def _exists(path: Path) -> bool:
+def existing(source: str | Path) -> Path:
+    """The path of a file or folder.
+
+    Raises:
+        ChainruleError: there is none.
+    """
     try:
-        return path.exists()
+        if str(source) and Path(source).exists():
+            return Path(source)
     except OSError:  # a name longer than any file's
-        return False
+        pass
+    raise ChainruleError(f"there is no file or folder {str(source)!r}; sources of data are {SOURCES}")
 
 
 def read_digits() -> Raw:

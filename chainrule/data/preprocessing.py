@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -10,10 +11,13 @@ import torch
 from torch import Tensor
 
 from chainrule.domain import MAX_LEVELS
+from chainrule.domain.table import Kind
 from chainrule.errors import ChainruleError
 from chainrule.seeding import generator
 
 Binarization = Literal["threshold", "draw", "dynamic"]
+TABLES = ("kinds", "drop", "missing")
+"""What a recipe says of tables alone."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +29,12 @@ class Preprocessing:
             gray / full scale, drawn once. `dynamic`: drawn so afresh for each epoch of training, and once for all else.
         levels: quantises gray values to this many levels, 2 to 256, by rounding.
         seed: of the split, where the source has none, and of the draws.
+        kinds: of a table, by column, where another kind is meant than the one that is inferred.
+        drop: of a table, the columns that are left out.
+        missing: of a table, words that are read as missing, besides pandas' own.
 
     Raises:
-        ChainruleError: an unknown way to binarize, levels outside 2 … 256, or both at once.
+        ChainruleError: an unknown way to binarize, levels outside 2 … 256, or both at once; an unknown kind.
 
     Example:
         >>> Preprocessing.from_dict({"binarize": "draw"}).to_dict()
@@ -37,8 +44,13 @@ class Preprocessing:
     binarize: Binarization | None = None
     levels: int | None = None
     seed: int = 0
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
+    drop: Sequence[str] = ()
+    missing: Sequence[str] = ()
 
     def __post_init__(self) -> None:
+        for name, read in zip(TABLES, (as_kinds, as_words, as_words), strict=True):
+            object.__setattr__(self, name, read(getattr(self, name)))
         if self.binarize is not None and self.binarize not in get_args(Binarization):
             raise ChainruleError(f"binarize must be one of {', '.join(get_args(Binarization))}, not {self.binarize!r}")
         if self.levels is not None and not (_is_whole(self.levels) and 2 <= self.levels <= MAX_LEVELS):
@@ -50,12 +62,18 @@ class Preprocessing:
 
     @property
     def converts(self) -> bool:
-        """Does it change the values at all?"""
+        """Does it make levels of gray values?"""
         return self.binarize is not None or self.levels is not None
 
+    @property
+    def of_tables(self) -> list[str]:
+        """The words that it says of tables alone."""
+        return [name for name in TABLES if getattr(self, name)]
+
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values: the keyword arguments of `load_data`."""
-        return asdict(self)
+        """Plain JSON values: the keyword arguments of `load_data`; those of tables only where they say something."""
+        words = {name: value for name, value in asdict(self).items() if name not in TABLES or value}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in words.items()}
 
     @classmethod
     def from_dict(cls, recipe: dict[str, Any]) -> Preprocessing:
@@ -70,6 +88,44 @@ class Preprocessing:
                 f"preprocessing has no {', '.join(unknown)}; it has {', '.join(cls.__dataclass_fields__)}"
             )
         return cls(**recipe)
+
+
+def as_kinds(kinds: str | Mapping[str, Kind] | None) -> dict[str, Kind]:
+    """Kinds by column, from a mapping or from words.
+
+    Raises:
+        ChainruleError: neither, or a kind that there is not.
+
+    Example:
+        >>> as_kinds("zip=categorical, age=real")
+        {'zip': 'categorical', 'age': 'real'}
+    """
+    if isinstance(kinds, str):
+        pairs = [part.rpartition("=")[::2] for part in kinds.split(",") if part.strip()]
+    else:
+        pairs = list(kinds.items()) if isinstance(kinds, Mapping) else [("", kinds)] if kinds else []
+    for name, kind in pairs:
+        if not str(name).strip() or str(kind).strip() not in get_args(Kind):
+            raise ChainruleError(
+                f"kinds must be such as zip=categorical,age=real, of {', '.join(get_args(Kind))}, not {kinds!r}"
+            )
+    return {str(name).strip(): str(kind).strip() for name, kind in pairs}  # type: ignore[misc]
+
+
+def as_words(words: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Words, from a sequence of them or separated by commas.
+
+    Raises:
+        ChainruleError: something else.
+
+    Example:
+        >>> as_words("id,name"), as_words(["a,b"]), as_words(None)
+        (('id', 'name'), ('a,b',), ())
+    """
+    found = words.split(",") if isinstance(words, str) else words or ()
+    if not isinstance(found, list | tuple) or not all(isinstance(word, str) for word in found):
+        raise ChainruleError(f"drop and missing take words, such as id,name, not {words!r}")
+    return tuple(word for word in found if word)
 
 
 def _is_whole(value: object) -> bool:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from chainrule.data.arrays import Array
+from numpy.typing import NDArray
+
 from chainrule.data.splits import ALIASES, SPLITS
 from chainrule.errors import ChainruleError
+
+Array = NDArray[Any]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What a data set is once it is loaded: splits of whole numbers, kept as bytes until a batch is taken."""
+"""What a data set is once it is loaded: splits of whole numbers, kept as bytes until a batch is taken, or of rows."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ TRAIN, VALID, TEST = "train", "valid", "test"
 SPLITS = (TRAIN, VALID, TEST)
 ALIASES = {"train": TRAIN, "valid": VALID, "validation": VALID, "val": VALID, "test": TEST}
 FINGERPRINT = 20150212  # the seed of the factors: any number, but always the same
+MIXERS = (-0x61C8864680B583EB, -0x3B314601E57A13AD)  # odd: a product with them loses no bit
 WHOLE = "data"  # stands for a split's name in a set that has no splits yet
 
 
@@ -26,7 +27,8 @@ class Split:
     """One split of a data set, whole in main memory.
 
     Attributes:
-        stored: uint8 [n, *shape]: the values, or the gray values from which each epoch's are drawn.
+        stored: uint8 [n, *shape]: the values, or the gray values from which each epoch's are drawn. Of a table, float64
+            [n, D], NaN where a value is missing.
         draw: makes the values of an epoch from `stored` (dynamic binarization); None where the values never change.
         recipe: how `load_data` prepared the values; None for arrays that came as they are.
     """
@@ -47,7 +49,7 @@ class Split:
         return tuple(self.stored.shape[1:])
 
     def values(self, epoch: int | None = None) -> Tensor:
-        """The data of an epoch (0, 1, …), uint8 [n, *shape]; without an epoch, those that reports are made on.
+        """The data of an epoch (0, 1, …), as `stored` has them; without an epoch, those that reports are made on.
 
         Where the values never change, this is the same tensor each time, and no copy. Dynamic binarization gives each
         epoch a draw of its own, the same whenever that epoch is asked for, and gives one fixed draw without an epoch.
@@ -57,16 +59,34 @@ class Split:
     @cached_property
     def digest(self) -> str:
         """sha256, in hexadecimal, of the shape, type and bytes of what is stored; the same on every machine."""
-        content = hashlib.sha256(f"{list(self.stored.shape)} uint8\n".encode())
-        content.update(self.stored.numpy().data)
+        kind = str(self.stored.dtype).removeprefix("torch.")
+        content = hashlib.sha256(f"{list(self.stored.shape)} {kind}\n".encode())
+        content.update(_canonical(self.stored).numpy().data)
         return content.hexdigest()
 
     def fingerprints(self) -> Tensor:
         """A number for each datum, int64 [n]: equal data have equal ones, and others hardly ever."""
         rows = self.stored.flatten(1)
         factors = torch.randint(-(2**62), 2**62, (rows.shape[1],), generator=generator(FINGERPRINT))
-        parts = [(some.long() + 1).mul(factors).sum(1) for some in torch.split(rows, 4096)]
+        parts = [(_as_integers(some) + 1).mul(factors).sum(1) for some in torch.split(rows, 4096)]
         return torch.cat([torch.empty(0, dtype=torch.int64), *parts])
+
+
+def _canonical(values: Tensor) -> Tensor:
+    """The values with one zero and one NaN, so that what is equal is so bit by bit, in C order."""
+    if values.is_floating_point():
+        values = torch.where(values.isnan(), torch.nan, values + 0.0)  # -0.0 + 0.0 is 0.0
+    return values.contiguous()
+
+
+def _as_integers(values: Tensor) -> Tensor:
+    """An integer for each value, int64. The last bits of a float are mostly zero; products with them would be, too."""
+    if not values.is_floating_point():
+        return values.long()
+    bits = _canonical(values).view(torch.int64)
+    for factor in MIXERS:
+        bits = (bits ^ (bits >> 32 & 0xFFFFFFFF)) * factor
+    return bits ^ (bits >> 32 & 0xFFFFFFFF)
 
 
 def place(source: object, split: str) -> str:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from chainrule.conditionals import Conditionals
+from chainrule.conditionals import Distributions
 from chainrule.domain import Binary, Domain
 from chainrule.figures.fields import check_sites
 from chainrule.figures.maps import draw_costs, draw_image
@@ -112,7 +112,7 @@ def distributions_figure(
     return figure
 
 
-def telling_sites(model: AutoregressiveModel, conditionals: Conditionals, count: int = PANELS) -> list[int]:
+def telling_sites(model: AutoregressiveModel, conditionals: Distributions, count: int = PANELS) -> list[int]:
     """The first site of the order, and from each of `count` - 1 equal stretches of the rest one that is worth a look.
 
     That is the site whose entropy lies nearest to half of the greatest possible, ½ ln K: neither certain nor a guess.
@@ -163,7 +163,7 @@ def _height_above(domain: Domain) -> float:
     return min(max(3.0 * height / width + 0.4, 1.4), 3.4)
 
 
-def _bars(axes: Axes, conditionals: Conditionals, site: int, true: int, domain: Domain) -> None:
+def _bars(axes: Axes, conditionals: Distributions, site: int, true: int, domain: Domain) -> None:
     """One distribution over the K values, the bar of the true one in another colour."""
     probabilities = conditionals.at(torch.tensor([site])).table[0, 0].tolist()
     colours = [ACCENT if value == true else PLAIN for value in range(domain.levels)]

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from chainrule.conditionals import Conditionals
+from chainrule.conditionals import Distributions
 from chainrule.domain import Binary, Domain, channel_name
 from chainrule.figures.fields import PLACE, TALLEST
 from chainrule.figures.pixels import to_bytes
@@ -87,7 +87,7 @@ def expected_values_figure(model: AutoregressiveModel, x: Tensor, title: str = "
     return figure
 
 
-def conditionals_and_bits(model: AutoregressiveModel, x: Tensor) -> tuple[Conditionals, Tensor]:
+def conditionals_and_bits(model: AutoregressiveModel, x: Tensor) -> tuple[Distributions, Tensor]:
     """All conditionals of one datum [*shape], and -log2 p(x_i | x_<i) of each site, float64 [*shape] on the CPU.
 
     Example:
@@ -102,7 +102,7 @@ def conditionals_and_bits(model: AutoregressiveModel, x: Tensor) -> tuple[Condit
     return conditionals, -conditionals.log_prob(rows)[0].detach().cpu().double() / math.log(2)
 
 
-def means(conditionals: Conditionals) -> Tensor:
+def means(conditionals: Distributions) -> Tensor:
     """The mean of each conditional of one datum, on a scale from 0 (the lowest value) to 1: float64 [*shape], CPU."""
     table = conditionals.table[0].detach().cpu().double()
     return table @ torch.linspace(0, 1, table.shape[-1], dtype=torch.float64)

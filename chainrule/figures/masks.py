@@ -88,11 +88,14 @@ def made_masks(model: MADE) -> MadeMasks:
         >>> bool((made_masks(MADE(Binary((4,)), hidden=(8,))).paths.triu() == 0).all())
         True
     """
-    order, per_site = model.order.sites, model.domain.parameters
+    # All numbers that stand for a site, and all that a network gives for one, have the same mask: the first is shown.
+    inputs, outputs = (
+        (each.cumsum(0) - each)[model.order.sites] for each in (model.domain.inputs, model.domain.outputs)
+    )
     masks = [layer.mask.cpu() for layer in (*model.layers, model.output)]
-    masks[0] = masks[0][:, order]
-    masks[-1] = masks[-1][::per_site][order]
-    direct = None if model.skip is None else model.skip.mask.cpu()[::per_site][order][:, order]
+    masks[0] = masks[0][:, inputs]
+    masks[-1] = masks[-1][outputs]
+    direct = None if model.skip is None else model.skip.mask.cpu()[outputs][:, inputs]
     return MadeMasks(tuple(masks), direct)
 
 

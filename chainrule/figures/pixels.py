@@ -23,7 +23,9 @@ GAP, WIDE_GAP = 2, 12
 GAP_GRAY, SEAM_GRAY = 160, 255
 """Of the gaps, seen beside black and beside white; and of the wide ones within them."""
 MISSING = (70, 120, 200)
-"""The tint of pixels that are not given: blue, which no gray value is."""
+"""The colour of pixels that are not given: blue, which no gray value is."""
+TINT = 0.3
+"""How much of it is in the gray pixels that were drawn in their place."""
 TILE, LONGER = 64, 600
 """Small images are enlarged to about so many pixels a side; to more, where the longer side of the whole picture would
 have fewer than so many."""
@@ -64,7 +66,10 @@ def grid(x: Tensor, domain: Domain, columns: int | None = None, scale: int | Non
 def completion_grid(
     original: Tensor, evidence: Tensor, completions: Tensor, domain: Domain, scale: int | None = None
 ) -> Image.Image:
-    """One row a datum: the original | what is given, the rest tinted blue | its completions.
+    """One row a datum: the original | what is given, the rest blue | its completions.
+
+    In completions of gray images, pixels that were drawn are bluish, those that were given are gray. Of images in
+    colour, all colours stay as they are.
 
     Args:
         original: [m, *shape], of a domain of images with 1 or 3 channels.
@@ -81,6 +86,8 @@ def completion_grid(
     last = in_colour(to_bytes(completions.flatten(0, 1), domain)).reshape(*completions.shape[:2], *first.shape[1:])
     given = evidence.cpu().expand(original.shape).all(1)  # a pixel is given once all of its colours are
     middle = np.where(given.unsqueeze(-1).numpy(), first, np.array(MISSING, np.uint8))
+    if domain.shape[0] == 1:
+        last = np.where(given[:, None, ..., None].numpy(), last, tinted(last))
     rows = np.concatenate([first[:, None], middle[:, None], last], 1)
     if scale is None:
         scale = completion_scale(completions)
@@ -132,6 +139,17 @@ def to_bytes(x: Tensor, domain: Domain) -> Pixels:
 def in_colour(tiles: Pixels) -> Pixels:
     """[n, H, W, 1 or 3] as [n, H, W, 3]."""
     return np.broadcast_to(tiles, (*tiles.shape[:-1], 3))
+
+
+def tinted(tiles: Pixels) -> Pixels:
+    """Tiles [..., 3] with a part of their colour replaced by that of what is not given.
+
+    Example:
+        >>> tinted(np.array([[0, 0, 0], [255, 255, 255]], np.uint8)).tolist()
+        [[21, 36, 60], [200, 214, 238]]
+    """
+    mixed: Pixels = np.rint((1 - TINT) * tiles + TINT * np.array(MISSING)).astype(np.uint8)
+    return mixed
 
 
 def fitting_scale(shape: tuple[int, int], rows: int, columns: int) -> int:

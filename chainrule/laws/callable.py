@@ -212,7 +212,7 @@ def check_something_seen(call: Call, found: Found, moves: Movable) -> None:
 def look(call: Call, x: Tensor, seed: int) -> Looked:
     """By how much each site changes each output, and who sees whom by gradient, at levels x."""
     check_repeats(call, x)
-    change = changes(call, x, call.domain.levels, seed)
+    change = changes(call, x, call.domain, seed)
     if call.integers:
         return change, "whole numbers have no gradient"
     return change, seen_by_gradient(call, x.to(call.dtype), seed)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from chainrule.laws.report import Broken, NotRun, law, pairs_in_words, pairs_of
 from chainrule.laws.seen import BATCH, NUMBERS
-from chainrule.laws.subject import Model, as_it_is, moved, of_one_order, random_data
+from chainrule.laws.subject import Model, as_it_is, memory_of, moved, of_one_order, random_data
 from chainrule.models.base import AutoregressiveModel, Density
 from chainrule.seeding import generator
 
@@ -81,7 +81,7 @@ def jacobian(model: AutoregressiveModel, sites: Tensor, seed: int, batch: int = 
 
     None where no gradient reaches the input: the model does not look at it, or looks values up.
     """
-    batch = max(1, min(batch, NUMBERS // (model.domain.sites * model.domain.levels)))
+    batch = max(1, min(batch, NUMBERS // memory_of(model)))
     seen, reached = torch.zeros(len(sites), model.domain.sites, dtype=torch.bool), False
     for each in (opened(model, seed), moved(model, seed).cpu().double()):
         for some in torch.split(torch.arange(len(sites)), batch):
@@ -96,13 +96,13 @@ def rows(model: AutoregressiveModel, sites: Tensor, seed: int) -> Tensor | None:
     """Rows of the Jacobian, bool [s, D], each at a datum of its own. A derivative of NaN says nothing."""
     x = random_data(model, len(sites), seed).double().requires_grad_()
     try:
-        logits = model.conditionals(x).logits.reshape(len(x), model.domain.sites, -1)
+        numbers = model.conditionals(x).numbers.reshape(len(x), model.domain.sites, -1)
     except (RuntimeError, TypeError, IndexError) as error:  # it takes whole numbers or float32 alone, say
         raise NotRun(f"no Jacobian can be taken in float64 ({' '.join(str(error).split())})") from None
-    if not logits.requires_grad:
+    if not numbers.requires_grad:
         return None
-    direction = torch.rand(logits.shape[2], generator=generator(seed, 6)).to(logits)
-    projection = logits[torch.arange(len(x)), sites] @ direction
+    direction = torch.rand(numbers.shape[2], generator=generator(seed, 6)).to(numbers)
+    projection = numbers[torch.arange(len(x)), sites] @ direction
     (gradient,) = torch.autograd.grad(projection.sum(), x, materialize_grads=True)
     return torch.ne(gradient.flatten(1).nan_to_num(), 0)
 

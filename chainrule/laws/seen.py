@@ -10,8 +10,9 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from chainrule.domain import Domain
 from chainrule.errors import ChainruleError
-from chainrule.laws.subject import as_it_is, dtype_of, moved, random_data
+from chainrule.laws.subject import as_it_is, dtype_of, memory_of, moved, random_data
 from chainrule.models.base import AutoregressiveModel
 from chainrule.seeding import generator
 
@@ -77,7 +78,7 @@ def dependence(model: AutoregressiveModel, seed: int = 0, batch: int = BATCH) ->
         [[0, 1, 1], [0, 0, 1], [0, 0, 0]]
     """
     draws = min(8, 4 + 64 // model.domain.sites)
-    batch = max(1, min(batch, NUMBERS // (model.domain.sites * model.domain.levels)))
+    batch = max(1, min(batch, NUMBERS // memory_of(model)))
     looks = [look(as_it_is(model), seed, batch)]
     looks += [look(moved(model, seed + draw), seed + draw, batch) for draw in range(draws)]
     return together(looks, 1)
@@ -95,13 +96,14 @@ def look(model: AutoregressiveModel, seed: int, batch: int) -> Looked:
     """Who sees whom in this model, by change and by gradient."""
     x = random_data(model, batch, seed)
 
-    def table(x: Tensor) -> Tensor:
-        return model.conditionals(x).log_table.reshape(len(x), model.domain.sites, -1)
+    def signature(x: Tensor) -> Tensor:
+        return model.conditionals(x).signature.reshape(len(x), model.domain.sites, -1)
 
-    def logits(x: Tensor) -> Tensor:
-        return model.conditionals(x).logits.reshape(len(x), model.domain.sites, -1)
+    def numbers(x: Tensor) -> Tensor:
+        return model.conditionals(x).numbers.reshape(len(x), model.domain.sites, -1)
 
-    return changes(table, x, model.domain.levels, seed), seen_by_gradient(logits, x.to(dtype_of(model)), seed)
+    floating = x if x.is_floating_point() else x.to(dtype_of(model))
+    return changes(signature, x, model.domain, seed), seen_by_gradient(numbers, floating, seed)
 
 
 def name_of(dtype: torch.dtype) -> str:
@@ -115,22 +117,20 @@ def name_of(dtype: torch.dtype) -> str:
 
 
 @torch.no_grad()
-def changes(outputs: Outputs, x: Tensor, levels: int, seed: int) -> Tensor:
+def changes(outputs: Outputs, x: Tensor, domain: Domain, seed: int) -> Tensor:
     """Float [D, D]: [i, j] by how much another value at site j changes the outputs of site i, at data x [n, *shape].
 
     Values are compared exactly: the same row of a batch of the same shape goes through the same arithmetic. So 0 says
     that nothing changed, not even the last digit.
     """
     sites = x[0].numel()
-    step = torch.randint(1, levels, (sites,), generator=generator(seed, 2)).to(x)
-    before = outputs(x)
+    before, others = outputs(x), domain.others(x, generator(seed, 2))
     most = torch.zeros(sites, sites)
     for some in torch.split(torch.arange(sites), len(x)):
         rows = torch.arange(len(some))
-        now = x.flatten(1)[rows, some]
-        for value in other_values((now + step[some]) % levels, levels):
+        for other in others:
             changed = x.clone()
-            changed.flatten(1)[rows, some] = value
+            changed.flatten(1)[rows, some] = other.flatten(1)[rows, some]
             apart = difference(outputs(changed)[rows], before[rows]).amax(-1).T
             most[:, some] = torch.maximum(most[:, some], apart.float().cpu())
     return most
@@ -140,12 +140,6 @@ def difference(some: Tensor, others: Tensor) -> Tensor:
     """|some - others|, 0 where both are the same, infinities and NaNs too; infinite where one alone is NaN."""
     same = (some == others) | (some.isnan() & others.isnan())
     return torch.where(same, 0.0, (some - others).abs().nan_to_num(nan=torch.inf, posinf=torch.inf))
-
-
-def other_values(drawn: Tensor, levels: int) -> list[Tensor]:
-    """The values that sites are changed to: those drawn, and the ends of the scale, which models may treat apart."""
-    ends = [torch.zeros_like(drawn), torch.full_like(drawn, levels - 1)]
-    return [drawn, *ends] if levels > 2 else [drawn]
 
 
 def seen_by_gradient(outputs: Outputs, x: Tensor, seed: int) -> Tensor | str:

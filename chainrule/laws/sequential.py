@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from chainrule.conditionals import Conditionals
+from chainrule.conditionals import Columns, Distributions
 from chainrule.laws.report import Broken, law, pairs_in_words, pairs_of
 from chainrule.laws.seen import Dependence, Look, dependence
 from chainrule.laws.subject import of_one_order, random_data, tolerance, variants
 from chainrule.models.base import AutoregressiveModel, Density
+from chainrule.seeding import generator
 
 STARTS, LONG, SHORT = 32, 128, 4
 """How much is walked, so that large domains take bounded time: from the start, LONG steps; and SHORT steps from each of
@@ -36,7 +38,7 @@ def sequential_equals_parallel(model: Density, seed: int = 0, look: Look | None 
     check_groups(model, look() if look else dependence(model, seed))
     starts = sorted(set(torch.linspace(0, len(model.schedule) - 1, STARTS).long().tolist()))
     for which, each in variants(model, seed):
-        walk = Walk(each, random_data(each, 2, seed), which)
+        walk = Walk(each, random_data(each, 2, seed), seed, which)
         walk.follow("start", each.start(2), 0, LONG)
         for first in starts:
             walk.follow("absorb", walk.absorbed(first), first, SHORT)
@@ -69,11 +71,16 @@ def check_groups(model: AutoregressiveModel, seen: Dependence) -> None:
 
 
 class Walk:
-    """Walks of a model over data x [n, *shape], each prediction compared with `conditionals(x)`."""
+    """Walks of a model over data x [n, *shape], each prediction compared with `conditionals(x)`.
 
-    def __init__(self, model: AutoregressiveModel, x: Tensor, which: str) -> None:
+    Attributes:
+        other: data that differ from x at every site.
+    """
+
+    def __init__(self, model: AutoregressiveModel, x: Tensor, seed: int, which: str) -> None:
         self.model, self.x, self.which = model, x, which
-        self.wanted = model.conditionals(x).log_table.flatten(1, -2)
+        self.other = model.domain.others(x, generator(seed, 7))[0]
+        self.wanted = model.conditionals(x).signature.flatten(1, -2)
 
     def follow(self, origin: str, state: Any, first: int, steps: int) -> None:
         """Up to so many steps from `state`, which `origin` gave, before group `first`."""
@@ -104,20 +111,16 @@ class Walk:
         given.flatten(1)[:, later] = self.other.flatten(1)[:, later]
         return self.model.absorb(given, groups)
 
-    @property
-    def other(self) -> Tensor:
-        """Data that differ from x at every site."""
-        return (self.x + 1) % self.model.domain.levels
-
     def values(self, x: Tensor, step: int) -> Tensor:
         """What the group takes in x: [n, g]."""
         return x.flatten(1)[:, self.model.schedule[step].to(x.device)]
 
-    def compare(self, predicted: Conditionals, step: int, when: str, table: Tensor | None = None) -> None:
-        """With what `conditionals` gives: the table of these data, [n, D, K], unless another is given."""
+    def compare(self, predicted: Distributions, step: int, when: str, wanted: Tensor | None = None) -> None:
+        """With what `conditionals` gives: that of these data, [n, D, K], unless another is given."""
         sites, slack = self.model.schedule[step], tolerance(self.model)
-        table = self.wanted if table is None else table
-        got, wanted = predicted.log_table, table[:, sites.to(table.device)]
+        wanted = self.wanted if wanted is None else wanted
+        got, wanted = predicted.signature, wanted[:, sites.to(wanted.device)]
+        got = F.pad(got, (0, wanted.shape[-1] - got.shape[-1])) if isinstance(predicted, Columns) else got
         if got.shape != wanted.shape:
             raise Broken(f"{when} predict gives {list(got.shape)} numbers at step {step}, not {list(wanted.shape)}")
         close = torch.isclose(got, wanted, rtol=slack, atol=slack)

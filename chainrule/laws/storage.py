@@ -12,7 +12,7 @@ from torch import Tensor
 from chainrule.checkpoint import load, save
 from chainrule.laws.report import Broken, law
 from chainrule.laws.seen import NUMBERS
-from chainrule.laws.subject import random_data, tolerance, variants
+from chainrule.laws.subject import memory_of, random_data, tolerance, variants
 from chainrule.models.base import Density
 
 DATA, TOGETHER = 8, 130
@@ -48,7 +48,7 @@ def check_weights(before: dict[str, Tensor], after: dict[str, Tensor], which: st
 def neighbours(model: Density, seed: int = 0) -> str:
     """Law 5, second half: log p(x) of a datum does not depend on what else is in the batch, nor on its place there."""
     # More data than evaluation takes at once, as far as memory allows.
-    x = random_data(model, max(DATA, min(TOGETHER, NUMBERS // (model.domain.sites * model.domain.levels))), seed)
+    x = random_data(model, max(DATA, min(TOGETHER, NUMBERS // memory_of(model))), seed)
     for which, each in variants(model, seed):
         alone = torch.cat([each.log_prob(datum) for datum in torch.split(x[:DATA], 1)])
         # Rounding errors of sites are independent of each other: that of their sum grows with the root of their number.

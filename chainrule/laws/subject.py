@@ -61,9 +61,8 @@ def of_one_order(model: Density) -> AutoregressiveModel:
 
 
 def random_data(model: Density, n: int, seed: int) -> Tensor:
-    """Uniform data of the model's domain: int64 [n, *shape], on its device."""
-    draws = torch.randint(model.domain.levels, (n, *model.domain.shape), generator=generator(seed, 1))
-    return draws.to(model.device)
+    """Data of the model's domain that have nothing to do with each other: [n, *shape], on its device."""
+    return model.domain.random(n, generator(seed, 1)).to(model.device)
 
 
 def dtype_of(model: nn.Module) -> torch.dtype:
@@ -81,6 +80,6 @@ def tolerance(model: Density) -> float:
     return math.sqrt(torch.finfo(dtype_of(model)).eps)
 
 
-def outcomes_in_words(model: Density) -> str:
-    """The number of data that the domain holds, as a power: `2^784 outcomes`."""
-    return f"{model.domain.levels}^{model.domain.sites} outcomes"
+def memory_of(model: Density) -> int:
+    """How many numbers one datum takes as conditionals, and as the tables of their values."""
+    return int(torch.maximum(model.domain.outputs, model.domain.levels_by_site).sum())

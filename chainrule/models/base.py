@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cached_property
@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from chainrule.conditionals import Conditionals
+from chainrule.conditionals import Distributions
 from chainrule.domain import Domain
 from chainrule.errors import ChainruleError
 from chainrule.order import Order
@@ -72,6 +72,10 @@ class Density(nn.Module, ABC):
             None where there is none.
         """
 
+    def takes(self, evidence: Tensor) -> bool:
+        """Does `given` find a density for this evidence, bool [D]?"""
+        return self.given(evidence) is not None
+
     @abstractmethod
     def drawn(self, x: Tensor, evidence: Tensor, noise: Tensor) -> Iterator[tuple[AutoregressiveModel, Tensor]]:
         """Who goes on with each datum: an autoregressive model, drawn from p(model | evidence).
@@ -86,12 +90,23 @@ class Density(nn.Module, ABC):
         """
 
     def forward(self, x: Tensor, update: int = 0) -> Tensor:  # noqa: ARG002
-        """`log_prob`, under the name that training and wrappers such as DistributedDataParallel call.
+        """log p of what is known of each datum, under the name that training and wrappers such as DDP call: [n] nats.
 
         Args:
+            x: [n, *shape]; of a table, missing values are NaN.
             update: the number of the update: a family of many models may train another one in each.
+
+        Raises:
+            ChainruleError: values are missing, and there is no member whose order begins with those that are not.
         """
-        return self.log_prob(x)
+        return by_pattern(x, self.log_prob, self._log_prob_of_given)
+
+    def _log_prob_of_given(self, x: Tensor, evidence: Tensor) -> Tensor:
+        """`log_prob_of` this evidence, bool [D], by a density that takes it first."""
+        density = self.given(evidence.cpu())
+        if density is None:
+            raise ChainruleError(not_first(self))
+        return density.log_prob_of(x, evidence)
 
     @property
     def device(self) -> torch.device:
@@ -100,7 +115,9 @@ class Density(nn.Module, ABC):
 
     def encode(self, x: Tensor) -> Tensor:
         """The data as a network's input, in the type of the weights."""
-        return self.domain.encode(x.to(self._weight.dtype))
+        dtype = self._weight.dtype
+        # Numbers of a table keep their digits until they are on the scale of the inputs.
+        return self.domain.encode(x.to(sum_dtype(x) if self.domain.dtype.is_floating_point else dtype)).to(dtype)
 
     @property
     def _weight(self) -> Tensor:
@@ -133,7 +150,7 @@ class AutoregressiveModel(Density):
     order: Order
 
     @abstractmethod
-    def conditionals(self, x: Tensor) -> Conditionals:
+    def conditionals(self, x: Tensor) -> Distributions:
         """The D distributions p(x_i | x_<i) for data x [n, *shape], all at once: the definition of the model."""
 
     def log_prob(self, x: Tensor) -> Tensor:
@@ -182,9 +199,9 @@ class AutoregressiveModel(Density):
 
     def start(self, n: int) -> Any:
         """The state of a walk over n data before its first group."""
-        return Canvas(torch.zeros(n, *self.domain.shape, dtype=torch.int64, device=self.device), 0)
+        return Canvas(torch.zeros(n, *self.domain.shape, dtype=self.domain.dtype, device=self.device), 0)
 
-    def predict(self, state: Any) -> Conditionals:
+    def predict(self, state: Any) -> Distributions:
         """The conditionals of the next group: [n, g]."""
         return self.conditionals(state.x).at(self.schedule[state.step])
 
@@ -237,6 +254,40 @@ def evaluating(model: Density) -> Iterator[None]:
     finally:
         for module, training in modes.items():
             module.training = training
+
+
+def not_first(model: Density) -> str:
+    """Why a model cannot tell the probability of the values there are, where others are missing."""
+    return (
+        f"values are missing, and no order of this {type(model).__name__} begins with the others; make a MADE with "
+        "agnostic='order', or drop these rows"
+    )
+
+
+def known_in(x: Tensor) -> Tensor:
+    """bool [n, D]: which values are there; in tables, missing ones are NaN."""
+    return ~x.flatten(1).isnan()
+
+
+def by_pattern(x: Tensor, whole: Callable[[Tensor], Tensor], part: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """log p of what is known of each datum: [n] nats. Data with the same values missing go together.
+
+    Args:
+        x: [n, *shape], NaN where missing.
+        whole: gives log p(x) of data of which nothing is missing.
+        part: gives log p of the sites of a pattern, bool [D], for data with zeros elsewhere.
+    """
+    known = known_in(x)
+    if bool(known.all()):
+        return whole(x)
+    patterns, which = torch.unique(known, dim=0, return_inverse=True)
+    rows = [torch.nonzero(which == number).flatten() for number in range(len(patterns))]
+    x = x.nan_to_num(nan=0.0)
+    found = [
+        whole(x[mine]) if bool(pattern.all()) else part(x[mine], pattern)
+        for pattern, mine in zip(patterns, rows, strict=True)
+    ]
+    return torch.cat(found)[torch.cat(rows).argsort()]
 
 
 def summed(by_site: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from chainrule.conditionals import Conditionals
-from chainrule.domain import Domain
+from chainrule.domain import Domain, Grid
 from chainrule.errors import ChainruleError
 from chainrule.layers.lstm import LSTMStack
 from chainrule.layers.masked import MaskedConv2d
@@ -48,6 +48,8 @@ class ImageModel(AutoregressiveModel):
             by line.
     """
 
+    domain: Grid
+
     def __init__(
         self,
         domain: Domain,
@@ -59,7 +61,7 @@ class ImageModel(AutoregressiveModel):
     ) -> None:
         super().__init__()
         name = type(self).__name__
-        if not domain.is_image:
+        if not (isinstance(domain, Grid) and domain.is_image):
             raise ChainruleError(
                 f"{name} takes images (C, H, W), not data of shape {domain.shape}; MADE takes any shape"
             )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from chainrule.conditionals import Conditionals
+from chainrule.conditionals import Distributions
 from chainrule.domain import Domain
-from chainrule.models.base import AutoregressiveModel
+from chainrule.models.base import AutoregressiveModel, Density, summed
 from chainrule.order import raster
 from chainrule.seeding import Seed, as_seed
 
@@ -17,7 +17,7 @@ class Independent(AutoregressiveModel):
 
     Args:
         domain: what a datum is.
-        seed: taken as by every model; nothing is drawn, since all distributions start uniform.
+        seed: taken as by every model; nothing is drawn, since all distributions start as the domain has them.
 
     Example:
         >>> from chainrule.domain import Binary
@@ -28,10 +28,19 @@ class Independent(AutoregressiveModel):
     def __init__(self, domain: Domain, seed: Seed = 0) -> None:
         super().__init__()
         self.domain, self.seed, self.order = domain, as_seed(seed), raster(domain)
-        self.logits = nn.Parameter(torch.zeros(*domain.shape, domain.parameters))
+        self.logits = nn.Parameter(domain.initial)
 
-    def conditionals(self, x: Tensor) -> Conditionals:
+    def conditionals(self, x: Tensor) -> Distributions:
         return self.domain.conditionals(self.logits.expand(len(x), *self.logits.shape))
+
+    def log_prob_of(self, x: Tensor, evidence: Tensor) -> Tensor:
+        known = evidence.expand(len(x), -1).view(x.shape).to(x.device)
+        x = self.domain.check(torch.where(known, x, torch.zeros_like(x)))
+        return summed(self.conditionals(x).log_prob(x) * known)
+
+    def given(self, evidence: Tensor, members: int = 1, seed: int = 0) -> Density:  # noqa: ARG002
+        """Itself: no site tells of another, so it is exact on all evidence."""
+        return self
 
     def receptive_field(self) -> Tensor:
         return torch.zeros(self.domain.sites, self.domain.sites, dtype=torch.bool)

@@ -14,13 +14,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from chainrule.conditionals import Conditionals
+from chainrule.conditionals import Distributions
 from chainrule.domain import Domain
 from chainrule.errors import ChainruleError
 from chainrule.layers.masked import MaskedLinear
 from chainrule.layers.masks import degree_mask
 from chainrule.layers.reach import linear_reach
-from chainrule.models.base import AutoregressiveModel, Density, summed
+from chainrule.models.base import AutoregressiveModel, Density, by_pattern, not_first, summed
 from chainrule.models.ensemble import Ensemble
 from chainrule.order import Order, as_order
 from chainrule.seeding import Seed, as_seed, generator
@@ -79,7 +79,9 @@ class MADE(AutoregressiveModel):
         degrees, depth = hidden_degrees(domain.sites, self.hidden, rng), len(self.hidden)
         linears = [MaskedLinear(mask, rng) for mask in self._masks(self.order, degrees)]
         self.layers, self.output = nn.ModuleList(linears[:depth]), linears[depth]
-        nn.init.zeros_(self.output.weight)  # all conditionals start uniform
+        nn.init.zeros_(self.output.weight)  # all conditionals start as the domain has them, uniform for levels
+        with torch.no_grad():
+            self.output.bias.copy_(domain.initial.flatten())
         self.skip = linears[depth + 1] if direct else None
         if self.skip is not None:
             nn.init.zeros_(self.skip.weight)
@@ -96,18 +98,39 @@ class MADE(AutoregressiveModel):
                 f"({', '.join(AGNOSTIC)}); it is {self.masks}, and agnostic is {self.agnostic}"
             )
 
-    def conditionals(self, x: Tensor) -> Conditionals:
+    def conditionals(self, x: Tensor) -> Distributions:
         return self._through(x, [layer.mask for layer in self._linears])
 
     def forward(self, x: Tensor, update: int = 0) -> Tensor:
-        """log p(x) of the member whose turn it is; of this model itself, where it is no family."""
+        """log p of what is known of each datum, by the member whose turn it is; where it is no family, by this model.
+
+        Where values are missing, the member's order is changed so that they come last: they are no input of the others.
+
+        Raises:
+            ChainruleError: values are missing, and training may not choose its orders.
+        """
         if self.agnostic is None:
-            return self.log_prob(x)
+            return super().forward(x)
         order, seed = self._draw(update if self.masks is None else update % self.masks, self.seed)
         degrees = hidden_degrees(self.domain.sites, self.hidden, generator(seed))
-        return summed(self._through(self.domain.check(x), self._masks(order, degrees)).log_prob(x))
 
-    def _through(self, x: Tensor, masks: Sequence[Tensor]) -> Conditionals:
+        def whole(x: Tensor) -> Tensor:
+            return summed(self._through(self.domain.check(x), self._masks(order, degrees)).log_prob(x))
+
+        def part(x: Tensor, known: Tensor) -> Tensor:
+            if not self._any_order and not bool(order.is_prefix(known.cpu())):
+                raise ChainruleError(f"{not_first(self)}; a number of masks leaves no choice of orders")
+            conditionals = self._through(self.domain.check(x), self._masks(order.first(known.cpu()), degrees))
+            return summed(conditionals.log_prob(x) * known)
+
+        return by_pattern(x, whole, part)
+
+    @property
+    def _any_order(self) -> bool:
+        """Is it trained for all orders, so that one can be chosen?"""
+        return self.agnostic in ("order", "both") and self.masks is None
+
+    def _through(self, x: Tensor, masks: Sequence[Tensor]) -> Distributions:
         """The conditionals of the member with these masks, one for each of `_linears`."""
         x = self.encode(x).flatten(1)
         h, depth = x, len(self.hidden)
@@ -116,7 +139,7 @@ class MADE(AutoregressiveModel):
         logits = self.output(h, masks[depth])
         if self.skip is not None:
             logits = logits + self.skip(x, masks[depth + 1])
-        return self.domain.conditionals(logits.view(len(x), *self.domain.shape, self.domain.parameters))
+        return self.domain.conditionals(logits.view(len(x), *self.domain.initial.shape))
 
     @property
     def _linears(self) -> list[MaskedLinear]:
@@ -129,15 +152,16 @@ class MADE(AutoregressiveModel):
 
         An input's degree is its place in the order, from 1.
         """
-        inputs = (order.rank + 1).to(self.device)
+        rank = (order.rank + 1).to(self.device)
+        inputs, outputs = (rank.repeat_interleave(each.to(rank)) for each in (self.domain.inputs, self.domain.outputs))
         degrees = [inputs, *(m.to(inputs) for m in hidden)]  # degrees[l][k]: unit k of layer l sees the first m sites
-        outputs = inputs.repeat_interleave(self.domain.parameters)
         masks = [degree_mask(above, below, strict=False) for below, above in pairwise(degrees)]
         masks.append(degree_mask(outputs, degrees[-1], strict=True))
         return [*masks, degree_mask(outputs, inputs, strict=True)] if self.direct else masks
 
     def receptive_field(self) -> Tensor:
-        inputs = torch.eye(self.domain.sites, dtype=torch.bool)
+        sites = torch.arange(self.domain.sites)
+        inputs = sites.repeat_interleave(self.domain.inputs)[:, None] == sites
         seen = inputs
         for layer in cast("Iterable[MaskedLinear]", self.layers):
             seen = linear_reach(seen, layer.mask)
@@ -146,7 +170,7 @@ class MADE(AutoregressiveModel):
 
     def _by_site(self, layer: MaskedLinear) -> Tensor:
         """What the numbers of each site read together, bool [D, in]: they are too many to go through one by one."""
-        return layer.mask.view(self.domain.sites, self.domain.parameters, -1).any(1)
+        return torch.stack([rows.any(0) for rows in torch.split(layer.mask, self.domain.outputs.tolist())])
 
     # The family, where it is one.
 
@@ -184,22 +208,39 @@ class MADE(AutoregressiveModel):
             >>> len({member.order for member in family.members(3)})
             3
         """
-        most = 1 if self.agnostic is None else self.masks
-        if n < 1 or n > (most or n):
-            raise ChainruleError(f"the number of members must be {f'1 to {most}' if most else 'at least 1'}, not {n}")
+        most = self.check_members(n)
         source = as_seed(seed) if most is None else self.seed
         return [self._member(*self._draw(number, source)) for number in range(n)]
 
+    def check_members(self, n: int) -> int | None:
+        """How many members there are, if there is an end; n must be no more.
+
+        Raises:
+            ChainruleError: n < 1, or more than there are.
+        """
+        most = 1 if self.agnostic is None else self.masks
+        if n < 1 or n > (most or n):
+            raise ChainruleError(f"the number of members must be {f'1 to {most}' if most else 'at least 1'}, not {n}")
+        return most
+
     def given(self, evidence: Tensor, members: int = 1, seed: int = 0) -> Density | None:
-        """Of a family: drawn orders with the evidence put first, or those that it was trained for and that fit."""
+        """Of a family: drawn orders with the evidence put first, or those that it was trained for and that fit.
+
+        Raises:
+            ChainruleError: fewer members than 1, or more than training goes through.
+        """
         if self.agnostic is None or (members == 1 and bool(self.order.is_prefix(evidence))):
             return super().given(evidence)
-        free = self.masks is None
-        drawn = [self._draw(number, seed if free else self.seed) for number in range(self.masks or members)]
-        if free and self.agnostic != "connectivity":
+        self.check_members(members)
+        source = seed if self.masks is None else self.seed
+        drawn = [self._draw(number, source) for number in range(self.masks or members)]
+        if self._any_order:
             drawn = [(order.first(evidence), key) for order, key in drawn]
         fitting = [self._member(*each) for each in drawn if bool(each[0].is_prefix(evidence))][:members]
         return Ensemble(fitting) if len(fitting) > 1 else next(iter(fitting), None)
+
+    def takes(self, evidence: Tensor) -> bool:
+        return self._any_order or super().takes(evidence)
 
     def _draw(self, number: int, seed: int) -> tuple[Order, int]:
         """Order and seed of a member; number 0 is this model itself."""

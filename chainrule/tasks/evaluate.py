@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from chainrule.data import Split, as_split
-from chainrule.models.base import Density, evaluating
+from chainrule.errors import ChainruleError
+from chainrule.evidence import densities
+from chainrule.models.base import Density, evaluating, known_in, not_first
 from chainrule.walk import Tick
 from chainrule.words import with_error
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 BATCH = 100
 
@@ -26,29 +33,59 @@ class Evaluation:
         stderr: its standard error over data, in nats: the sample standard deviation / sqrt(n); nan for a single datum.
         n: the number of data.
         sites: D, every colour channel counted: the denominator of bits/dim.
+        missing: how many values were not there; then each NLL is of the others.
+        discrete: all data have probabilities. Where a column of a table is real, NLL is that of a density.
     """
 
     nats: float
     stderr: float
     n: int
     sites: int
+    missing: int = 0
+    discrete: bool = True
 
     @property
     def bits_per_dim(self) -> float:
-        """nats / (D ln 2)."""
+        """nats / (D ln 2).
+
+        Raises:
+            ChainruleError: it means nothing, since the NLL is of a density, or values are missing.
+        """
+        if not self.has_bits:
+            why = f"{self.missing} values are missing" if self.discrete else "a column is real"
+            raise ChainruleError(f"there are no bits/dim where {why}; tell the NLL in nats")
         return self.nats / (self.sites * math.log(2))
 
+    @property
+    def has_bits(self) -> bool:
+        """Do bits/dim mean something?"""
+        return self.discrete and not self.missing
+
     def __str__(self) -> str:
-        return f"{with_error(self.nats, self.stderr, 2)} nats, {self.bits_per_dim:.4f} bits/dim, n = {self.n}"
+        nats = f"{with_error(self.nats, self.stderr, 2)} nats"
+        if self.has_bits:
+            return f"{nats}, {self.bits_per_dim:.4f} bits/dim, n = {self.n}"
+        density = "" if self.discrete else " (of a density, in the units of the columns)"
+        return f"{nats}{density}, n = {self.n}" + (f", {self.missing} values missing" if self.missing else "")
 
 
 def evaluate(
-    model: Density, data: Tensor | np.ndarray | Split, batch: int = BATCH, tick: Tick | None = None
+    model: Density,
+    data: Tensor | np.ndarray | pd.DataFrame | Split,
+    batch: int = BATCH,
+    tick: Tick | None = None,
+    members: int = 1,
 ) -> Evaluation:
     """The mean negative log-likelihood of `data` [n, *shape] under the model, in nats and bits/dim.
 
+    Of a row with missing values (NaN) it is that of the values there are, all others summed out: exact, by a member of
+    a family of orders (`MADE(agnostic="order")`) whose order begins with them.
+
+    Args:
+        members: of such a family, how many members to average over, one being the model itself.
+
     Raises:
-        ChainruleError: no data, a wrong shape, or values outside the domain.
+        ChainruleError: no data, a wrong shape, values outside the domain, or missing ones that the model does not take.
 
     Example:
         >>> from chainrule.domain import Binary
@@ -56,17 +93,42 @@ def evaluate(
         >>> print(evaluate(Independent(Binary((4,))), torch.tensor([[0, 1, 1, 0], [1, 1, 1, 1]])))
         2.77 ± 0.00 nats, 1.0000 bits/dim, n = 2
     """
-    nats = -log_prob_all(model, as_split(data).values(), batch, tick)
+    x = as_split(data, model.domain).values()
+    nats = -log_prob_all(model, x, batch, tick, members)
     stderr = nats.std().item() / math.sqrt(len(nats)) if len(nats) > 1 else math.nan
-    return Evaluation(nats.mean().item(), stderr, len(nats), model.domain.sites)
+    missing = int((~known_in(x)).sum())
+    return Evaluation(nats.mean().item(), stderr, len(nats), model.domain.sites, missing, model.domain.discrete)
 
 
-def log_prob_all(model: Density, x: Tensor, batch: int = BATCH, tick: Tick | None = None) -> Tensor:
-    """log p(x) in nats of each datum: float64 [n], on the CPU; in batches of bounded memory."""
-    parts = [torch.empty(0, dtype=torch.float64)]
-    with evaluating(model):
-        for rows in torch.split(model.domain.check(x), batch):
-            parts.append(model.log_prob(rows.to(model.device)).cpu().double())
-            if tick:
-                tick(len(rows))
-    return torch.cat(parts)
+def log_prob_all(model: Density, x: Tensor, batch: int = BATCH, tick: Tick | None = None, members: int = 1) -> Tensor:
+    """log p in nats of what is known of each datum (not NaN): float64 [n], on the CPU; in batches of bounded memory.
+
+    Args:
+        members: of a family of many orders, how many to average over.
+
+    Raises:
+        ChainruleError: as for `evaluate`.
+    """
+    known = known_in(x)
+    x = model.domain.check(torch.where(known.view(x.shape), x, torch.zeros_like(x)))
+    found = torch.empty(len(x), dtype=torch.float64)
+    for density, rows in _takers(model, known, members):
+        with evaluating(density):
+            for some in torch.split(rows, batch):
+                given, here = x[some].to(model.device), known[some]
+                nats = density.log_prob(given) if bool(here.all()) else density.log_prob_of(given, here)
+                found[some] = nats.cpu().double()
+                if tick:
+                    tick(len(some))
+    return found
+
+
+def _takers(model: Density, known: Tensor, members: int) -> Iterator[tuple[Density, Tensor]]:
+    """Densities whose orders begin with what is known, bool [n, D]; and the rows of the data that each takes."""
+    if members == 1 and bool(known.all()):
+        yield model, torch.arange(len(known))
+        return
+    for density, rows in densities(model, known, members, seed=0):
+        if density is None:
+            raise ChainruleError(not_first(model))
+        yield density, rows

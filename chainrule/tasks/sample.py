@@ -39,6 +39,6 @@ def sample(
     """
     if n < 1:
         raise ChainruleError(f"the number of samples must be at least 1, not {n}")
-    blank = torch.zeros(n, *model.domain.shape, dtype=torch.int64)
+    blank = torch.zeros(n, *model.domain.shape, dtype=model.domain.dtype)
     nothing, keys = torch.zeros_like(blank, dtype=torch.bool), [(datum, 0) for datum in range(n)]
     return walk_all(model, blank, nothing, keys, as_seed(seed), temperature, chunk, tick)

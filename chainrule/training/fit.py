@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -16,27 +17,33 @@ from torch import Tensor
 
 from chainrule.checkpoint import FORMAT, describe, read_config
 from chainrule.data import Data, Split, as_split
+from chainrule.domain import Table
 from chainrule.errors import ChainruleError, TrainingStopped
 from chainrule.hardware import keep_freed_memory
-from chainrule.models.base import AutoregressiveModel
+from chainrule.models.base import AutoregressiveModel, known_in, not_first
 from chainrule.progress import Bar, bar
 from chainrule.training.board import Board
 from chainrule.training.history import History
 from chainrule.training.processes import Processes, processes
-from chainrule.training.settings import Settings, as_settings
+from chainrule.training.settings import EPOCHS, Settings, as_settings
 from chainrule.training.state import RunFolder
 from chainrule.training.trainer import Trainer
 from chainrule.version import __version__
 from chainrule.words import counted
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+UPDATES = 2000
+"""A table is trained on for about as many at least, unless it is said how long."""
 SAVE_SECONDS = 60.0
 """Within an epoch, the state is saved this often."""
 
 
 def fit(
     model: AutoregressiveModel,
-    train: Tensor | np.ndarray | Split | Data,
-    valid: Tensor | np.ndarray | Split | None = None,
+    train: Tensor | np.ndarray | pd.DataFrame | Split | Data,
+    valid: Tensor | np.ndarray | pd.DataFrame | Split | None = None,
     out: str | Path | None = None,
     resume: bool = False,
     progress: bool = True,
@@ -47,13 +54,15 @@ def fit(
     The weights that are validated and kept are an exponential moving average. The NLL of each epoch is in nats a datum.
 
     Args:
-        train: data [n, *shape], or a whole data set, whose own validation split is used.
+        train: data [n, *shape], of a table also as a frame; or a whole data set, whose own validation split is used.
+            Of rows with missing values the others are learned, in orders that put the missing ones last.
         valid: chooses the epoch that is kept.
         out: a folder for the run: its configuration, kept weights, `metrics.csv` and the state to resume from.
         resume: go on with the run in `out`, if one is there. It ends with the weights, bit for bit, of a run that was
             never stopped (same machine, same number of threads).
         progress: show a progress bar.
-        **settings: see `Settings`: epochs or updates, batch_size, lr, ...
+        **settings: see `Settings`: epochs or updates, batch_size, lr, ... Unless it is said how long, a table is
+            trained on for 20 epochs, or as many as some 2000 updates take.
 
     Raises:
         ChainruleError: data that do not fit the model, unknown settings, `out` in use, or another run to resume.
@@ -67,7 +76,8 @@ def fit(
         >>> round(history.rows[-1].train_nats, 1)  # ln 2: the two sites agree
         0.7
     """
-    chosen, data = as_settings(settings), _sets(model, train, valid)
+    data = _sets(model, train, valid)
+    chosen = as_settings({**_length(model, data, settings), **settings})
     _check(model, chosen, data)
     if resume and out is None:
         raise ChainruleError("resume goes on with the run in a folder; give that folder as out")
@@ -110,10 +120,13 @@ class _Sets:
 
 
 def _sets(
-    model: AutoregressiveModel, train: Tensor | np.ndarray | Split | Data, valid: Tensor | np.ndarray | Split | None
+    model: AutoregressiveModel,
+    train: Tensor | np.ndarray | pd.DataFrame | Split | Data,
+    valid: Tensor | np.ndarray | pd.DataFrame | Split | None,
 ) -> _Sets:
     if not isinstance(train, Data):
-        return _Sets(as_split(train), None if valid is None else as_split(valid), None)
+        domain = model.domain
+        return _Sets(as_split(train, domain), None if valid is None else as_split(valid, domain), None)
     if valid is not None:
         raise ChainruleError("a data set has its own validation split; to use another, give data.train and that one")
     if train.train is None:
@@ -125,13 +138,21 @@ def _sets(
     return _Sets(train.train, train.valid, train.test)
 
 
+def _length(model: AutoregressiveModel, data: _Sets, settings: dict[str, Any]) -> dict[str, int]:
+    """How long to train on a table where nothing is said of it: small ones need more epochs than large ones."""
+    if not isinstance(model.domain, Table) or {"epochs", "updates"} & settings.keys():
+        return {}
+    batch = as_settings({"batch_size": settings.get("batch_size", Settings.batch_size)}).batch_size
+    return {"epochs": max(EPOCHS, math.ceil(UPDATES * batch / len(data.train)))}
+
+
 def _check(model: AutoregressiveModel, settings: Settings, data: _Sets) -> None:
     """Raises ChainruleError for data that the model or the settings cannot be used with."""
     for name, split in {"training": data.train, "validation": data.valid}.items():
         if split is None:
             continue
         try:
-            model.domain.check(split.values())
+            _check_values(model, split.values())
         except ChainruleError as error:
             raise ChainruleError(f"the {name} data do not fit the model: {error}") from None
         if len(split) == 0:
@@ -140,6 +161,15 @@ def _check(model: AutoregressiveModel, settings: Settings, data: _Sets) -> None:
         raise ChainruleError("patience waits for a better validation NLL, and there are no validation data; give some")
     if not any(weight.requires_grad for weight in model.parameters()):
         raise ChainruleError(f"{type(model).__name__} has no weights to train")
+
+
+def _check_values(model: AutoregressiveModel, x: Tensor) -> None:
+    """Raises ChainruleError for values outside the domain, or for missing ones that the model does not take."""
+    known = known_in(x)
+    model.domain.check(torch.where(known.view(x.shape), x, torch.zeros_like(x)))
+    patterns = torch.unique(known[~known.all(1)], dim=0)
+    if not all(model.takes(pattern) for pattern in patterns):
+        raise ChainruleError(not_first(model))
 
 
 def _config(model: AutoregressiveModel, settings: Settings, data: _Sets, team: Processes) -> dict[str, Any]:

@@ -21,7 +21,7 @@ class Row:
         updates: updates so far.
         train_nats: mean NLL of the training batches as they were met, with the weights of the moment.
         valid_nats: NLL of the validation set under the averaged weights; nan without one.
-        valid_bits_per_dim: the same in bits/dim.
+        valid_bits_per_dim: the same in bits/dim; nan where they mean nothing, as of real columns.
         lr: the learning rate of the last update.
         images_per_second: training data a second, validation not counted.
         seconds: training and validation of all epochs so far.

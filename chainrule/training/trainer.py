@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -19,7 +20,7 @@ from torch import Tensor
 
 from chainrule.data import Split
 from chainrule.errors import TrainingStopped
-from chainrule.models.base import AutoregressiveModel
+from chainrule.models.base import AutoregressiveModel, known_in
 from chainrule.progress import Bar
 from chainrule.seeding import generator
 from chainrule.tasks.evaluate import log_prob_all
@@ -28,6 +29,8 @@ from chainrule.training.processes import Processes
 from chainrule.training.settings import Settings
 from chainrule.words import counted
 
+LINES = 50
+"""So many epochs are told of in lines of their own, evenly spread where there are more."""
 OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adamw": torch.optim.AdamW,
     "sgd": torch.optim.SGD,
@@ -76,6 +79,12 @@ class Trainer:
         self.updates = settings.updates_in_all(self.steps)
         self.epochs = math.ceil(self.updates / self.steps)
 
+    @cached_property
+    def has_bits(self) -> bool:
+        """Do bits/dim of the validation set mean something? Not where a column is real or values are missing."""
+        complete = self.valid is None or bool(known_in(self.valid.values()).all())
+        return self.model.domain.discrete and complete
+
     @property
     def done(self) -> int:
         """Updates so far."""
@@ -105,11 +114,12 @@ class Trainer:
                 self.update(rows, bar)
                 after_update()
             better = self.end_epoch()
-            bar.print(self.describe_epoch(better))
+            if self.position.epoch % math.ceil(self.epochs / LINES) == 0 or self.position.epoch in (1, self.epochs):
+                bar.print(self.describe_epoch(better))
             after_epoch(better)
 
     def batches(self) -> Iterator[Tensor]:
-        """The batches of this epoch that are left: uint8 [batch, *shape]."""
+        """The batches of this epoch that are left: [batch, *shape]."""
         epoch, x = self.position.epoch, self.train.values(self.position.epoch)
         size = min(self.settings.batch_size, len(x))
         order = torch.randperm(len(x), generator=generator(self.settings.seed, epoch))
@@ -164,7 +174,8 @@ class Trainer:
         valid = self.validate()
         at.seconds += time.perf_counter() - began
         at.epoch += 1
-        updates, bits = min(at.epoch * self.steps, self.updates), valid / (self.model.domain.sites * math.log(2))
+        updates = min(at.epoch * self.steps, self.updates)
+        bits = valid / (self.model.domain.sites * math.log(2)) if self.has_bits else math.nan
         lr, speed = self.settings.lr_at(updates - 1, self.updates), at.count / at.epoch_seconds
         better = self.history.add(Row(at.epoch, updates, at.nats / at.count, valid, bits, lr, speed, at.seconds))
         at.step, at.nats, at.count, at.epoch_seconds = 0, 0.0, 0.0, 0.0

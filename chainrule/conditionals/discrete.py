@@ -1,4 +1,4 @@
-"""The distributions p(x_i | x_<i), of all sites or of one group, as one object in the manner of torch.distributions."""
+"""Distributions over levels, the same number of them at every site."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from chainrule.errors import ChainruleError
+from chainrule.conditionals.base import Distributions, check_temperature
 
 
-class Conditionals:
+class Conditionals(Distributions):
     """One discrete distribution for each site of each datum.
 
     Args:
@@ -24,8 +24,12 @@ class Conditionals:
 
     def __init__(self, logits: Tensor, binary: bool) -> None:
         # Half precision is good enough for a network's features, not for its log-probabilities.
-        self.logits = logits if logits.dtype == torch.float64 else logits.float()
+        self._logits = logits if logits.dtype == torch.float64 else logits.float()
         self.binary = binary
+
+    @property
+    def logits(self) -> Tensor:
+        return self._logits
 
     def log_prob(self, x: Tensor) -> Tensor:
         """log p(x_i | x_<i) in nats, by site: [n, *sites] for values x [n, *sites]."""
@@ -41,16 +45,12 @@ class Conditionals:
         return self._log_softmax()
 
     @property
-    def table(self) -> Tensor:
-        """[n, *sites, K]: the probability of each value; sums to 1 over the last axis."""
-        return self.log_table.exp()
+    def numbers(self) -> Tensor:
+        return self.logits.unsqueeze(-1) if self.binary else self.logits
 
-    def sample(self, generator: torch.Generator | None = None, temperature: float = 1.0) -> Tensor:
-        """One draw at each site: int64 [n, *sites]. Below temperature 1, likelier values become likelier still."""
-        sites = self.logits.shape if self.binary else self.logits.shape[:-1]
-        device = generator.device if generator else "cpu"
-        noise = torch.rand(sites, generator=generator, dtype=torch.float64, device=device)
-        return self.tempered(temperature).icdf(noise)
+    @property
+    def signature(self) -> Tensor:
+        return self.log_table
 
     def icdf(self, noise: Tensor) -> Tensor:
         """The value at which the distribution function passes `noise` (uniform in [0, 1), float64 [n, *sites]).
@@ -63,14 +63,17 @@ class Conditionals:
         cumulative = table.cumsum(-1)
         return (noise.cpu().unsqueeze(-1) * cumulative[..., -1:] >= cumulative[..., :-1]).sum(-1)
 
+    def shares(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        upto = self.table.double().cumsum(-1).gather(-1, x.long().unsqueeze(-1)).squeeze(-1)
+        return upto - self.log_prob(x).double().exp(), upto
+
     def tempered(self, temperature: float) -> Conditionals:
         """The distributions p^(1/T), normalised again.
 
         Raises:
             ChainruleError: a temperature of 0 or less.
         """
-        if not temperature > 0:
-            raise ChainruleError(f"the temperature must be above 0, not {temperature}; 1 draws from the model itself")
+        check_temperature(temperature)
         highest = 0.0 if self.binary else self.logits.amax(-1, keepdim=True)  # infinities would have no difference
         return Conditionals((self.logits - highest) / temperature, self.binary)
 

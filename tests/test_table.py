@@ -1,0 +1,375 @@
+"""Tables: their columns' values and distributions, what is missing, and one value for several draws."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from scipy import stats
+from zoo import KNOTS, ZOO, age, change, few, gain, large, late, mixed, size, weather
+
+from chainrule.checkpoint import load, save
+from chainrule.conditionals import Columns, Conditionals, Mixture
+from chainrule.conditionals.mixture import COMPONENTS, PARAMETERS, Units
+from chainrule.domain import Binary, Column, Table, domain_from_dict
+from chainrule.errors import ChainruleError
+from chainrule.evidence import Imputation
+from chainrule.laws.subject import moved
+from chainrule.models.ensemble import Ensemble
+from chainrule.models.independent import Independent
+from chainrule.models.made import MADE
+from chainrule.order import shuffled
+from chainrule.seeding import generator
+from chainrule.tasks.evaluate import evaluate, log_prob_all
+from chainrule.tasks.impute import impute
+from chainrule.tasks.sample import sample
+from chainrule.training import fit
+from chainrule.typical import mean, most_likely
+
+
+def numbers(n, seed=0):
+    return torch.randn(n, 1, PARAMETERS, generator=generator(seed))
+
+
+def units(shift, scale, narrowest=0.05):
+    return Units(*torch.tensor([[shift], [scale], [narrowest]], dtype=torch.float64))
+
+
+def rows(model, n, missing=0.0, seed=0):
+    """Random rows of the model's table, a share of their values missing."""
+    x = model.domain.random(n, generator(seed))
+    return torch.where(torch.rand(x.shape, generator=generator(seed, 1)) < missing, math.nan, x)
+
+
+# Mixtures.
+
+
+def test_a_density_is_that_of_its_components_in_the_units_of_the_column():
+    mixture = Mixture(numbers(3), units(10.0, 4.0), "real")
+    x = torch.tensor([[3.0], [11.0], [40.0]])
+    density = 0
+    for component in range(COMPONENTS):
+        weight, middle, scale = (
+            each[:, 0, component].numpy()
+            for each in (mixture.log_weights.exp(), mixture.means, mixture.log_scales.exp())
+        )
+        density = density + weight * stats.logistic.pdf(x[:, 0].numpy(), 10 + 4 * middle, 4 * scale)
+    assert mixture.log_prob(x)[:, 0].exp().numpy() == pytest.approx(density, rel=1e-9)
+
+
+@pytest.mark.parametrize(("kind", "low"), [("count", 0), ("integer", -3000)])
+def test_masses_of_whole_numbers_are_differences_of_the_distribution_function(kind, low):
+    mixture = Mixture(numbers(2), units(10.0, 4.0), kind)
+    x = torch.arange(low, 3000.0).view(-1, 1, 1)
+    p = mixture.log_prob(x).exp()
+    torch.testing.assert_close(p.sum(0), torch.ones(2, 1, dtype=torch.float64))
+    below, upto = mixture.shares(x[:, 0].expand(-1, 2).reshape(-1, 2, 1)[:, :, 0].unsqueeze(-1)[100])
+    torch.testing.assert_close(p[:100].sum(0), below)
+    torch.testing.assert_close(p[:101].sum(0), upto)
+
+
+@pytest.mark.parametrize("kind", ["count", "integer", "real"])
+def test_a_draw_is_where_the_distribution_function_passes_the_noise(kind):
+    mixture, noise = Mixture(numbers(50), units(10.0, 4.0), kind), torch.rand(50, 1, generator=generator(3)).double()
+    x = mixture.icdf(noise)
+    below, upto = mixture.shares(x)
+    if kind == "real":
+        torch.testing.assert_close(upto, noise, rtol=0, atol=1e-12)
+    else:
+        assert bool((x == x.round()).all())
+        assert bool(((below <= noise) & (noise <= upto)).all())
+    assert kind != "count" or x.min() >= 0
+
+
+def test_large_whole_numbers_keep_their_digits():
+    column = Column("id", "integer", knots=[2.0**52 + k for k in KNOTS])
+    model = Independent(Table([column]))
+    x = sample(model, 200, seed=0)
+    assert len(x.unique()) > 20
+    assert bool((x == x.round()).all())
+    assert bool((model.domain.check(x) == x).all())
+    near = torch.tensor([[2.0**52 + 7], [2.0**52 + 8]], dtype=torch.float64)
+    assert model.log_prob(near).diff().abs() > 0
+
+
+@pytest.mark.parametrize("kind", ["count", "integer"])
+def test_all_mass_can_lie_on_one_whole_number(kind):
+    spike = torch.full((1, 1, PARAMETERS), -50.0)
+    spike[..., COMPONENTS : 2 * COMPONENTS] = 0.0
+    assert Mixture(spike, units(7.0, 1.0), kind).log_prob(torch.tensor([[7.0]])).item() > -1e-3
+
+
+def test_a_density_cannot_grow_beyond_the_resolution_of_the_data():
+    spike = torch.full((1, 1, PARAMETERS), -50.0)
+    spike[..., COMPONENTS : 2 * COMPONENTS] = 0.0
+    assert Mixture(spike, units(7.0, 1.0, 0.1), "real").log_prob(torch.tensor([[7.0]])).exp().item() <= 1 / 0.4
+
+
+def test_gradients_of_masses_are_finite_far_away():
+    raw = numbers(1).requires_grad_()
+    for kind in ("count", "integer", "real"):
+        (gradient,) = torch.autograd.grad(
+            Mixture(raw, units(0.0, 1.0), kind).log_prob(torch.tensor([[1e9]])).sum(), raw
+        )
+        assert bool(gradient.isfinite().all())
+
+
+# Columns.
+
+
+def test_blocks_answer_for_their_columns_in_any_order():
+    coin, die = Conditionals(torch.randn(2, 2), binary=True), Conditionals(torch.randn(2, 1, 6), binary=False)
+    columns = Columns([(torch.tensor([2, 0]), coin), (torch.tensor([1]), die)])
+    x = torch.tensor([[1, 5, 0], [0, 2, 1]])
+    torch.testing.assert_close(columns.log_prob(x)[:, [2, 0]].float(), coin.log_prob(x[:, [2, 0]]))
+    torch.testing.assert_close(columns.at(torch.tensor([1, 2])).log_prob(x[:, 1:]), columns.log_prob(x)[:, 1:])
+    assert columns.signature.shape == (2, 3, 6)
+
+
+def test_numbers_have_no_temperature_but_one():
+    with pytest.raises(ChainruleError, match="temperature 1 alone"):
+        sample(Independent(Table([age])), 2, temperature=0.5)
+    assert sample(moved(MADE(few), 3), 50, temperature=1e-3).unique(dim=0).shape[0] == 1
+
+
+def test_columns_of_a_table_have_no_table_in_common():
+    conditionals = Independent(mixed).conditionals(rows(Independent(mixed), 2))
+    for name in ("logits", "log_table", "table"):
+        with pytest.raises(ChainruleError, match="ask for log_prob"):
+            getattr(conditionals, name)
+
+
+# The domain.
+
+
+@pytest.mark.parametrize("table", [few, mixed, Table([large])], ids=str)
+def test_a_table_comes_back_from_its_description(table):
+    assert domain_from_dict(table.to_dict()) == table
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "fault"),
+    [
+        (weather, 3.0, r"row 1, column 'weather' \(categorical, 3 levels\) has the value 3"),
+        (late, 0.5, "has the value 0.5"),
+        (age, -1.0, r"count, 0 … 62\) has the value -1"),
+        (change, 1.5, "has the value 1.5"),
+        (size, math.inf, "has the value inf"),
+        (size, math.nan, "is missing; mark what is given as evidence"),
+        (large, 2.0**54, "has the value"),
+    ],
+)
+def test_a_value_that_a_column_does_not_have_is_named(column, value, fault):
+    model = Independent(Table([column]))
+    with pytest.raises(ChainruleError, match=fault):
+        model.log_prob(torch.tensor([[column.knots[0] if column.knots else 0.0], [value]], dtype=torch.float64))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        ({"kind": "float"}, "the kind must be one of binary, categorical, count, integer, real"),
+        ({"kind": "categorical"}, "needs levels, each of them once"),
+        ({"kind": "categorical", "levels": ("a", "a")}, "needs levels, each of them once"),
+        ({"kind": "binary", "levels": ("a", "b", "c")}, "has 3 levels; make it categorical"),
+        ({"kind": "real"}, "needs 32 quantiles of its data, in order"),
+        ({"kind": "real", "knots": [-math.inf, *range(31)]}, "needs 32 quantiles"),
+        ({"kind": "count", "knots": range(31, -1, -1)}, "needs 32 quantiles"),
+        ({"kind": "real", "knots": range(32), "resolution": 0.0}, "resolution above 0"),
+    ],
+)
+def test_columns_that_make_no_sense_are_refused(arguments, fault):
+    with pytest.raises(ChainruleError, match=fault):
+        Column("a", **arguments)
+
+
+def test_tables_need_columns_of_different_names():
+    with pytest.raises(ChainruleError, match="at least one column"):
+        Table([])
+    with pytest.raises(ChainruleError, match="'age' is there twice"):
+        Table([age, size, age])
+
+
+def test_levels_are_told_apart_by_their_type():
+    assert len(Column("a", "categorical", (1, "1", True, 1.0)).levels) == 4
+
+
+def test_values_enter_a_network_as_levels_signs_and_shares():
+    x = torch.tensor([[1.0, 0.0, 0.0], [2.0, 1.0, 300.0]], dtype=torch.float64)
+    inputs = Table([weather, late, gain]).encode(x)
+    assert inputs[:, :4].tolist() == [[0, 1, 0, -1], [0, 0, 1, 1]]
+    share = inputs[:, 5]
+    assert share[0] == pytest.approx(28 / 31 - 1, abs=1e-6)  # half of those that are equal to it lie below
+    assert share[1] > 0.8
+
+
+@pytest.mark.parametrize("column", [age, gain, change, size], ids=lambda column: column.name)
+def test_a_network_begins_with_a_distribution_like_the_data(column):
+    model = Independent(Table([column]))
+    below, upto = model.conditionals(torch.zeros(1, 1)).shares(torch.tensor([[column.knots[16]]]))
+    assert below.item() - 0.1 <= 16 / 31 <= upto.item() + 0.1
+
+
+# Missing values.
+
+
+def test_a_missing_value_is_no_input_and_no_target_of_the_others():
+    model = MADE(mixed, hidden=(20,), agnostic="both")
+    x = rows(model, 40, missing=0.4)
+    with torch.no_grad():
+        for update in (0, 3):
+            before = model(x, update)
+            for weight in model.parameters():
+                assert bool(weight.isfinite().all())
+            known = ~x.isnan()
+            for row in (0, 7, 23):
+                order, seed = model._draw(update, model.seed)
+                member = model.member(order.first(known[row]), seed)
+                wanted = member.log_prob_of(x[row : row + 1].nan_to_num(), known[row])
+                torch.testing.assert_close(before[row : row + 1], wanted)
+
+
+def test_what_is_known_of_a_row_is_the_sum_over_what_is_not():
+    model = MADE(few, hidden=(16,), order=shuffled(few, 2), agnostic="order")
+    torch.nn.init.normal_(model.output.weight, generator=generator(1))
+    outcomes = torch.cat(list(few.outcomes()))
+    x = torch.tensor([[1.0, math.nan, 0.0, math.nan]], dtype=torch.float64)
+    known = ~x.isnan()
+    member = model.member(model.order.first(known[0]))
+    fitting = (outcomes == x)[:, known[0]].all(1)
+    total = member.log_prob(outcomes[fitting]).exp().sum().log()
+    torch.testing.assert_close(log_prob_all(model, x), total[None].detach())
+
+
+@pytest.mark.parametrize("model", [Independent(mixed), MADE(mixed, hidden=(9,), agnostic="order")], ids=repr)
+def test_data_with_missing_values_are_evaluated_in_nats_alone(model):
+    x = rows(model, 30, missing=0.3)
+    result = evaluate(model, x)
+    assert result.missing == int(x.isnan().sum())
+    assert "bits" not in str(result)
+    assert f"{result.missing} values missing" in str(result)
+    one_by_one = torch.cat([log_prob_all(model, row[None]) for row in x])
+    assert result.nats == pytest.approx(-one_by_one.mean().item())
+
+
+def test_a_row_of_which_nothing_is_known_costs_nothing():
+    x = torch.full((1, mixed.sites), math.nan, dtype=torch.float64)
+    assert log_prob_all(MADE(mixed, hidden=(9,), agnostic="order"), x).tolist() == [0.0]
+
+
+@pytest.mark.parametrize(
+    "model",
+    [MADE(mixed, hidden=(9,)), MADE(mixed, hidden=(9,), agnostic="connectivity"), Ensemble([MADE(mixed, hidden=(9,))])],
+    ids=["one order", "one order, several connectivities", "an ensemble"],
+)
+def test_a_model_of_one_order_says_that_it_cannot_do_without_a_value(model):
+    x = rows(model, 5)
+    x[2, 0] = math.nan
+    with pytest.raises(ChainruleError, match=r"values are missing, and no order of this .* agnostic='order'"):
+        evaluate(model, x)
+    with pytest.raises(ChainruleError, match="values are missing"):
+        model(x)
+    x[2] = torch.tensor([math.nan]).double()
+    x[2, :3] = 1.0
+    assert evaluate(model, x).n == 5  # the first columns are a prefix
+
+
+def test_training_refuses_missing_values_before_it_begins(tmp_path):
+    model = MADE(mixed, hidden=(9,))
+    with pytest.raises(ChainruleError, match="training data do not fit the model: values are missing"):
+        fit(model, rows(model, 20, missing=0.3), out=tmp_path / "run", progress=False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_several_members_average_over_their_orders():
+    model = MADE(few, hidden=(16,), agnostic="order")
+    torch.nn.init.normal_(model.output.weight, generator=generator(1))
+    x = rows(model, 12, missing=0.3)
+    alone, together = evaluate(model, x).nats, evaluate(model, x, members=5).nats
+    assert together != alone
+    complete = rows(model, 12)
+    wanted = Ensemble(model.members(5)).log_prob(complete)
+    torch.testing.assert_close(log_prob_all(model, complete, members=5), wanted.detach())
+
+
+# Training.
+
+
+def test_training_learns_how_columns_depend_on_each_other_with_values_missing():
+    rng = generator(0)
+    kind = torch.randint(3, (600, 1), generator=rng).double()
+    grams = 10 * kind + torch.randn(600, 1, generator=rng)
+    knots = [float(each) for each in torch.quantile(grams.flatten(), torch.linspace(0, 1, 32).double())]
+    table = Table([Column("kind", "categorical", "abc"), Column("grams", "real", knots=knots, resolution=0.01)])
+    x = torch.cat([kind, grams], 1)
+    holes = torch.where(torch.rand(x.shape, generator=rng) < 0.2, math.nan, x)
+    model = MADE(table, hidden=(32,), agnostic="order")
+    before = evaluate(model, x).nats
+    fit(model, holes, epochs=40, lr=1e-2, progress=False)
+    after = evaluate(model, x)
+    assert after.nats < before - 0.8  # the truth: ln 3 + ½ ln 2πe = 2.52
+    assert after.nats < 2.75
+    with pytest.raises(ChainruleError, match="no bits/dim where a column is real"):
+        _ = after.bits_per_dim
+    found = impute(model, torch.tensor([[2.0, 0.0], [0.0, 10.0]]), torch.tensor([[True, False], [False, True]]), n=64)
+    assert mean(found, table)[0, 1].item() == pytest.approx(20, abs=1)
+    assert most_likely(found, table)[1, 0].item() == 1
+
+
+def test_a_run_of_a_table_with_missing_values_is_saved_and_loaded(tmp_path):
+    model = MADE(mixed, hidden=(9,), agnostic="both")
+    x = rows(model, 40, missing=0.2)
+    history = fit(model, x[:30], x[30:], out=tmp_path / "run", epochs=2, progress=False)
+    assert math.isnan(history.rows[-1].valid_bits_per_dim)
+    again = load(tmp_path / "run")
+    assert again.domain == mixed
+    assert torch.equal(log_prob_all(again, x), log_prob_all(model, x))
+    save(again, tmp_path / "copy")
+
+
+# One value for several draws.
+
+
+def imputation(values, weights=None):
+    values = torch.tensor(values, dtype=torch.float64)[None]
+    n = values.shape[1]
+    weights = torch.full((1, n), 1 / n) if weights is None else torch.tensor([weights])
+    return Imputation(values, weights.double(), torch.ones(1), torch.ones(1), torch.zeros(1), torch.ones(1).bool())
+
+
+def test_the_most_likely_value_is_the_heaviest_level_or_where_numbers_are_densest():
+    table = Table([weather, size])
+    draws = [[0.0, 5.0], [1.0, 1.0], [1.0, 1.1], [2.0, 1.4], [0.0, 9.0]]
+    assert most_likely(imputation(draws), table)[0, 1].item() == pytest.approx(1.05)
+    assert most_likely(imputation(draws, [0.1, 0.1, 0.1, 0.6, 0.1]), table)[0].tolist() == pytest.approx([2.0, 1.4])
+
+
+def test_the_mean_of_whole_numbers_is_whole_and_weighted():
+    table = Table([age, size])
+    draws = [[1.0, 0.5], [2.0, 1.0], [2.0, 1.5], [10.0, 2.0]]
+    assert mean(imputation(draws), table)[0].tolist() == [4.0, 1.25]
+    assert mean(imputation(draws, [0.0, 0.0, 0.0, 1.0]), table)[0].tolist() == [10.0, 2.0]
+
+
+def test_one_value_for_draws_of_images_has_their_shape_and_type():
+    model = Independent(Binary((1, 2, 2)))
+    found = impute(model, torch.ones(3, 1, 2, 2, dtype=torch.int64), torch.ones(1, 2, 2, dtype=torch.bool))
+    assert torch.equal(most_likely(found, model.domain), torch.ones(3, 1, 2, 2, dtype=torch.int64))
+
+
+def test_the_domain_counts_its_outcomes_and_numbers_them():
+    outcomes = torch.cat(list(few.outcomes()))
+    assert len(outcomes) == few.size == 12
+    assert few.number_of(outcomes).tolist() == list(range(12))
+    assert mixed.size == math.inf
+    assert not mixed.discrete
+    assert Table([age, change]).discrete
+    assert replace(age, name="x") != age
+
+
+def test_every_zoo_model_of_a_table_draws_values_of_its_columns():
+    for name in ("independent, table", "made, mixed table", "made, large numbers", "made, table of levels"):
+        model = ZOO[name]()
+        assert model.domain.check(sample(model, 20)).dtype == torch.float64
