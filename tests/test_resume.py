@@ -52,11 +52,12 @@ def doom(how: str, at: float) -> None:
     """Has this process killed: within its n-th update or just after it, or on the point of its n-th `os.replace`."""
     if how == "saved update":
         FIT.SAVE_SECONDS = -1.0
+    FIT.EPOCH_SECONDS = math.inf if how == "sparse write" else -1.0
     if how in ("update", "saved update"):
         Trainer.update = dying(Trainer.update, at, after=True)
     elif how == "within":
         Trainer.descend = dying(Trainer.descend, at, after=True)
-    elif how == "write":
+    elif how in ("write", "sparse write"):
         os.replace = dying(os.replace, at, after=False)
 
 
@@ -104,6 +105,12 @@ def killed(server, tmp_path):
 def no_waiting_for_the_disk(monkeypatch):
     """A process that is killed loses nothing that it wrote; only a power cut does."""
     monkeypatch.setattr(os, "fsync", lambda _: None)
+
+
+@pytest.fixture(autouse=True)
+def every_epoch_is_saved(monkeypatch):
+    """However short it is."""
+    monkeypatch.setattr(FIT, "EPOCH_SECONDS", -1.0)
 
 
 @pytest.fixture
@@ -158,6 +165,15 @@ def test_killed_before_each_write(tmp_path, killed, unbroken):
     # The configuration and what was seen; four writes a state, of which the first is made before training; metrics, and
     # better weights.
     assert at - 1 == 2 + 4 + (4 + 1) * len(wanted["record"]) + betters(wanted["record"])
+
+
+def test_killed_before_each_write_where_not_every_epoch_is_saved(tmp_path, killed, unbroken):
+    """Weights may then be kept that are of a later epoch than the state."""
+    wanted, at, out = unbroken("patience"), 1, tmp_path / "run 1"
+    while killed("patience", out, "sparse write", at) == -signal.SIGKILL:
+        assert outcome(*train("patience", tmp_path, out, resume=True), out) == wanted, f"write {at}"
+        at, out = at + 1, tmp_path / f"run {at + 1}"
+    assert at - 1 == 2 + 4 + (4 + 1) + betters(wanted["record"])
 
 
 def betters(record: list[dict[str, str]]) -> int:

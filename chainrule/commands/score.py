@@ -63,8 +63,9 @@ def scored_rows(args: Namespace, model: Density) -> pd.DataFrame:
     assert isinstance(model.domain, Table), "tables alone have rows"
     frame, rows = load_rows(args, model.domain)
     warn_of_unseen(args, rows, "the log p of these rows is -inf")
-    log_probs = scores(args, model, rows.values)
-    log_probs[rows.unseen.any(1)] = -torch.inf
+    possible = ~rows.unseen.any(1)
+    log_probs = torch.full((len(frame),), -torch.inf, dtype=torch.float64)
+    log_probs[possible] = scores(args, model, rows.values[possible])
     about = pd.DataFrame({"row": range(len(frame)), LOG_PROB: log_probs.numpy().round(DECIMALS)}, index=frame.index)
     return pd.concat([about, frame.drop(columns=["row", LOG_PROB], errors="ignore")], axis=1)
 

@@ -9,6 +9,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from chainrule.domain import Table
 from chainrule.errors import ChainruleError
 from chainrule.figures import (
     cell_figure,
@@ -79,8 +80,12 @@ def tour_of(
     Raises:
         ChainruleError: an example or sites that the domain does not have, or too many sites.
     """
-    sections = [masks(model), cells(model), receptive_fields(model, fields, sites), conditionals(model, example, sites)]
+    sections = [masks(model), cells(model), receptive_fields(model, fields, sites)]
     left_out = []
+    if isinstance(model.domain, Table):
+        left_out.append("distributions: columns of a table have no values in common")
+    else:
+        sections.append(conditionals(model, example, sites))
     if not sections[0].pictures:
         left_out.append("masks: the model has no masked layers that are known here")
     if fields is None:

@@ -37,7 +37,8 @@ def sample_frequencies(model: Density, seed: int = 0) -> str:
         raise NotRun(f"{model.domain.size_in_words()} are too many to count samples of")
     test = frequency_fault if model.domain.size <= COUNTABLE else share_fault
     found = [test(each, seed, which) for which, each in variants(model, seed)]
-    return f"{DRAWS} samples, chi-square p = {min(found):.2g} at these and at moved weights"
+    draws = DRAWS if test is frequency_fault else SHARED
+    return f"{draws} samples, chi-square p = {min(found):.2g} at these and at moved weights"
 
 
 def frequency_fault(model: Density, seed: int, which: str) -> float:

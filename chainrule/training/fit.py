@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 UPDATES = 2000
 """A table is trained on for about as many at least, unless it is said how long."""
-SAVE_SECONDS = 60.0
-"""Within an epoch, the state is saved this often."""
+SAVE_SECONDS, EPOCH_SECONDS = 60.0, 1.0
+"""The state is saved this often within an epoch, and at the end of one unless it was just saved: some are short."""
 
 
 def fit(
@@ -206,7 +206,7 @@ def _open(folder: RunFolder, config: dict[str, Any], data: _Sets, resume: bool, 
 def _taken_up(trainer: Trainer) -> str:
     """Where a run goes on, or that there is nothing left of it."""
     at = trainer.position
-    if at.epoch == trainer.epochs or trainer.history.stopped:
+    if trainer.finished:
         return f"this run is finished: it ended after epoch {at.epoch}, and nothing is left to train"
     return f"resumed after epoch {at.epoch}, update {at.step} of the next"
 
@@ -257,6 +257,7 @@ def _run(trainer: Trainer, folder: RunFolder | None, shown: Bar, interrupt: _Int
     def save() -> None:
         nonlocal saved
         if writer is not None:
+            writer.write_metrics(trainer.history)
             writer.save(trainer.progress(), trainer.tensors())
         saved = time.monotonic()
 
@@ -268,19 +269,20 @@ def _run(trainer: Trainer, folder: RunFolder | None, shown: Bar, interrupt: _Int
             save()
 
     def after_epoch(better: bool) -> None:
-        if writer is not None:
-            if better:
-                writer.keep(trainer.averaged)
-            writer.write_metrics(trainer.history)
+        if writer is not None and better:
+            writer.keep(trainer.averaged)
         if board is not None:
             board.add(trainer.history.rows[-1])
-        save()
+        if trainer.finished or time.monotonic() - saved > EPOCH_SECONDS:
+            save()
 
     try:
         trainer.run(shown, after_update, after_epoch)
     except TrainingStopped:
-        if writer is not None and not trainer.history.rows:
-            writer.keep(trainer.averaged)  # so that the folder holds a model
+        if writer is not None:
+            writer.write_metrics(trainer.history)
+            if not trainer.history.rows:
+                writer.keep(trainer.averaged)  # so that the folder holds a model
         trainer.team.wait()
         raise
     finally:

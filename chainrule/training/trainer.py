@@ -86,6 +86,11 @@ class Trainer:
         return self.model.domain.discrete and complete
 
     @property
+    def finished(self) -> bool:
+        """Is nothing left to train?"""
+        return self.position.epoch == self.epochs or bool(self.history.stopped)
+
+    @property
     def done(self) -> int:
         """Updates so far."""
         return min(self.position.epoch * self.steps + self.position.step, self.updates)
@@ -109,7 +114,7 @@ class Trainer:
         Raises:
             TrainingStopped: the loss, its gradient or the weights are no longer numbers.
         """
-        while self.position.epoch < self.epochs and not self.history.stopped:
+        while not self.finished:
             for rows in self.batches():
                 self.update(rows, bar)
                 after_update()
