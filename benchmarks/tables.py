@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import made
 import numpy as np
 import pandas as pd
 from baselines import ChowLiu, Codes, Floats, Independent, Mixture, discretised
@@ -39,12 +40,12 @@ def baseline(kind: Callable[[list[int]], Any]) -> Callable[[Task], Floats]:
     return lambda task: kind(task.levels).fit(task.train, task.valid).log_prob(task.test)
 
 
-# Chainrule's own rows go into the two lists from here ---------------------------------------------------------------
-
 DENSITIES: list[tuple[str, Callable[[Task], Floats]]] = [
     ("independent columns", baseline(Independent)),
     ("Chow-Liu tree", baseline(ChowLiu)),
     ("mixture of products", baseline(Mixture)),
+    ("MADE", lambda task: made.one_order(*task)),
+    (f"{made.MODELS} MADEs", lambda task: made.several_orders(*task)),
 ]
 """A name, and what gives log p of each test row, [n] nats."""
 
@@ -52,10 +53,9 @@ IMPUTERS: list[tuple[str, Callable[[Holed], pd.DataFrame]]] = [
     ("mean / most frequent", simple),
     (f"{NEIGHBOURS} nearest rows", nearest),
     ("iterative, ridge", iterative),
+    ("MADE", made.imputer),
 ]
 """A name, and what gives the rows to fill, filled."""
-
-# to here ------------------------------------------------------------------------------------------------------------
 
 
 def main() -> None:

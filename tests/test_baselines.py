@@ -7,6 +7,7 @@ import json
 import sys
 
 import imputers
+import made
 import numpy as np
 import pandas as pd
 import pytest
@@ -285,6 +286,7 @@ def test_both_tables_are_printed_and_written(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(
         tables, "DENSITIES", [*tables.DENSITIES[:2], ("a row of mine", lambda task: np.zeros(len(task.test)))]
     )
+    monkeypatch.setattr(tables, "IMPUTERS", tables.IMPUTERS[:3])
     tables.main()
     result = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
     printed = capsys.readouterr().out
@@ -294,6 +296,22 @@ def test_both_tables_are_printed_and_written(tmp_path, monkeypatch, capsys):
     assert f"{nats:.3f} ± {error:.3f}" in printed
     assert list(result["imputation"]) == [name for name, _ in tables.IMPUTERS]
     assert "error rate by column" in printed
+
+
+def test_made_takes_part_as_the_others_do(monkeypatch):
+    monkeypatch.setitem(made.DENSITY, "epochs", 20)
+    monkeypatch.setitem(made.IMPUTER, "epochs", 20)
+    frame = people(240)
+    codes, levels, _ = discretised(frame, 4, np.arange(160))
+    log_probs = made.several_orders(codes[:160], codes[160:200], codes[200:], levels)
+    independent = Independent(levels).fit(codes[:160], codes[160:200]).log_prob(codes[200:])
+    assert log_probs.mean() > independent.mean()
+    missing = imputers.holes(frame[200:], 0.2, 0)
+    filled = made.imputer(imputers.Holed(frame[:160], frame[160:200], frame[200:].mask(missing)))
+    assert filled.notna().all(axis=None)
+    assert filled.index.equals(frame[200:].index)
+    kept = filled.where(~missing)
+    pd.testing.assert_frame_equal(kept, frame[200:].where(~missing))
 
 
 def test_the_split_covers_each_row_once():
