@@ -6,12 +6,16 @@ two agree before it times them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from chainrule import PixelRNN
-from chainrule.layers.lstm import DiagonalBiLSTM, ImageLSTM, RowLSTM
+from chainrule.layers.lstm import DiagonalBiLSTM, ImageLSTM, LSTMBlock, LSTMStack, RowLSTM
+from chainrule.layers.masked import MaskedMap
 
 
 def plain_log_prob(model: PixelRNN, x: Tensor) -> Tensor:
@@ -19,13 +23,14 @@ def plain_log_prob(model: PixelRNN, x: Tensor) -> Tensor:
     encoded = model.encode(x)
     h, *right = (model._placed(layer(encoded)) for layer in model.firsts)
     outputs = []
-    for block in model.stack.blocks:
+    stack = cast(LSTMStack, model.stack)
+    for block in cast(Iterable[LSTMBlock], stack.blocks):
         lstm = block.lstm
         y = plain_row(lstm, h) if isinstance(lstm, RowLSTM) else plain_diagonal(lstm, h, *right)
         y = convolution(block.expand.mask * block.expand.weight, block.expand.bias, y)
         h, right = h + y if block.residual else y, []
         outputs.append(h)
-    for layer, output in zip(model.stack.skips, outputs, strict=False):
+    for layer, output in zip(cast(Iterable[MaskedMap], stack.skips), outputs, strict=False):
         h = h + convolution(layer.mask * layer.weight, layer.bias, output)
     logits = model.output(F.relu(model.head(F.relu(h))))
     by_colour = logits.view(len(x), -1, model.domain.parameters, *logits.shape[2:]).movedim(2, -1)

@@ -14,12 +14,16 @@ import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any, Literal
 
 import torch
 from plain_rnn import plain_log_prob
 
 import chainrule as cr
 from chainrule.hardware import keep_freed_memory
+
+Cell = Literal["row", "diagonal"]
+CELLS: tuple[Cell, ...] = ("row", "diagonal")
 
 SIDES = {
     "plain loop": (plain_log_prob, False),
@@ -31,7 +35,7 @@ SIDES = {
 
 def main() -> None:
     args = arguments()
-    table = [compare(cell, args) for cell in ("row", "diagonal")]
+    table = [compare(cell, args) for cell in CELLS]
     print(f"\n{args.layers} layers, h = {args.features}, {args.size}×{args.size} binary, batch {args.batch}; images/s")
     for row in table:
         speeds = ", ".join(f"{side} {speed:.1f}" for side, speed in row["images per second"].items())
@@ -51,7 +55,7 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def compare(cell: str, args: argparse.Namespace) -> dict[str, object]:
+def compare(cell: Cell, args: argparse.Namespace) -> dict[str, Any]:
     """The medians over rounds in which each side takes its turn."""
     check(cell, args)
     context = multiprocessing.get_context("spawn")
@@ -72,7 +76,7 @@ def compare(cell: str, args: argparse.Namespace) -> dict[str, object]:
     return {"cell": cell, "images per second": speeds, "ratio": ratio, "ratio, memory kept": kept, "seconds": seconds}
 
 
-def check(cell: str, args: argparse.Namespace) -> None:
+def check(cell: Cell, args: argparse.Namespace) -> None:
     """The two sides are one function, with one gradient."""
     model, x = make(cell, args)
     noise = torch.Generator().manual_seed(1)
@@ -85,13 +89,13 @@ def check(cell: str, args: argparse.Namespace) -> None:
     torch.testing.assert_close(ours, plain)
 
 
-def make(cell: str, args: argparse.Namespace) -> tuple[cr.PixelRNN, torch.Tensor]:
+def make(cell: Cell, args: argparse.Namespace) -> tuple[cr.PixelRNN, torch.Tensor]:
     shape = (1, args.size, args.size)
     model = cr.PixelRNN(cr.Binary(shape), cell, args.layers, args.features)
     return model, torch.randint(2, (args.batch, *shape), generator=torch.Generator().manual_seed(0))
 
 
-def work(pipe: Connection, side: str, cell: str, args: argparse.Namespace) -> None:
+def work(pipe: Connection, side: str, cell: Cell, args: argparse.Namespace) -> None:
     """A process that takes a training step when it is told, and says how long it took."""
     log_prob, keep = SIDES[side]
     if keep:
@@ -109,7 +113,8 @@ def step(
     model: cr.PixelRNN, x: torch.Tensor, optimiser: torch.optim.Optimizer, log_prob: Callable[..., torch.Tensor]
 ) -> None:
     optimiser.zero_grad()
-    (-log_prob(model, x).mean()).backward()
+    loss = -log_prob(model, x).mean()
+    loss.backward()  # type: ignore[no-untyped-call]
     optimiser.step()
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
-import torch
 from jsonargparse import ArgumentParser, Namespace
 from torch import Tensor
 
@@ -14,6 +13,7 @@ from chainrule.commands.common import TABLES, add_data, add_run, check_count, ch
 from chainrule.commands.missing import add_missing, check_missing, telling_collapse, worth
 from chainrule.commands.tables import check_parquet, load_rows, warn_of_unseen, write_frame
 from chainrule.data import Rows, to_frame
+from chainrule.data.rows import fill
 from chainrule.domain import Domain, Table
 from chainrule.errors import ChainruleError
 from chainrule.evidence import Drawing, Imputation, draw_missing
@@ -60,9 +60,9 @@ def run(args: Namespace) -> int:
     check_missing(args, model)
     frame, rows = load_rows(args, table)
     warn_of_unseen(args, rows, "they are kept, and nothing is concluded from them")
-    missing = rows.values.isnan() & ~rows.unseen
-    found = drawn(args, model, rows, missing, n)
-    write_frame(out, filled(frame, table, found, missing, args.fill))
+    missing = missing_in(rows)
+    found = drawn(args, model, rows, n)
+    write_frame(out, filled(frame, table, rows, found, args.fill))
     holes = counted(int(missing.sum()), "missing value")
     print(f"{holes} in {int(missing.any(1).sum())} of {counted(len(frame), 'row')}: {out}")
     if found is not None and not bool(found.exact.all()):
@@ -70,9 +70,9 @@ def run(args: Namespace) -> int:
     return 0
 
 
-def drawn(args: Namespace, model: Density, rows: Rows, missing: Tensor, n: int) -> Imputation | None:
+def drawn(args: Namespace, model: Density, rows: Rows, n: int) -> Imputation | None:
     """Draws for the rows in which values are missing; None where there are no such rows."""
-    which = missing.any(1)
+    which = missing_in(rows).any(1)
     if not bool(which.any()):
         return None
     x, known = rows.values[which], ~rows.values[which].isnan()
@@ -81,25 +81,23 @@ def drawn(args: Namespace, model: Density, rows: Rows, missing: Tensor, n: int) 
         return draw_missing(model, x.nan_to_num(), known, how, equally if args.fill == "draws" else weighted)
 
 
-def filled(frame: pd.DataFrame, table: Table, found: Imputation | None, missing: Tensor, fill: str) -> pd.DataFrame:
+def filled(frame: pd.DataFrame, table: Table, rows: Rows, found: Imputation | None, how: str) -> pd.DataFrame:
     """The frame with what was missing; of several draws, one below the other, numbered from 0."""
     if found is None:
         return frame
-    if fill != "draws":
-        return put(frame, table, ONE_VALUE[fill](found, table), missing)
-    copies = [put(frame, table, found.values[:, draw], missing) for draw in range(found.values.shape[1])]
+    if how != "draws":
+        return put(frame, table, rows, ONE_VALUE[how](found, table))
+    copies = [put(frame, table, rows, found.values[:, draw]) for draw in range(found.values.shape[1])]
     return pd.concat(copies, keys=range(len(copies)), names=["draw"]).reset_index("draw")
 
 
-def put(frame: pd.DataFrame, table: Table, values: Tensor, missing: Tensor) -> pd.DataFrame:
-    """The frame with these values [m, D] of its m rows that lack some, where they do; all else is as it was."""
-    rows = torch.nonzero(missing.any(1)).flatten().numpy()
-    named, frame = to_frame(values, table), frame.copy()
-    for site, name in enumerate(table.names):
-        cells = missing[rows, site].numpy()
-        if cells.any():
-            column = frame[name].astype(object) if frame[name].isna().all() else frame[name]
-            column = column.copy()
-            column.iloc[rows[cells]] = named.loc[cells, name].to_numpy()
-            frame[name] = column
-    return frame
+def put(frame: pd.DataFrame, table: Table, rows: Rows, values: Tensor) -> pd.DataFrame:
+    """The frame with these values [m, D] of its m rows that lack some, where they do."""
+    whole = rows.values.clone()
+    whole[missing_in(rows).any(1)] = values
+    return fill(frame, to_frame(whole, table))
+
+
+def missing_in(rows: Rows) -> Tensor:
+    """bool [n, D]: what is to be filled in. A value that was never seen is none that is missing."""
+    return rows.values.isnan() & ~rows.unseen

@@ -242,3 +242,29 @@ def _numeric(name: str, values: Array, missing: bool) -> Any:
     range_ = np.iinfo(getattr(dtype, "numpy_dtype", dtype))
     fits = not len(values) or (range_.min <= values.min() and values.max() <= range_.max)
     return dtype if fits else "Int64" if missing else np.int64
+
+
+def fill(frame: pd.DataFrame, values: pd.DataFrame) -> pd.DataFrame:
+    """The frame with what is missing taken from as many rows of values, as `to_frame` gives them; all else is kept.
+
+    A column keeps its type if that can hold what is filled in.
+
+    Example:
+        >>> fill(pd.DataFrame({"a": [1.5, None], "b": ["x", None]}), pd.DataFrame({"a": [0.0, 2.5]}))
+             a    b
+        0  1.5    x
+        1  2.5  NaN
+    """
+    values = values.set_axis(frame.index)
+    return frame.assign(**{str(name): _filled(frame[name], values[name]) for name in values})
+
+
+def _filled(series: pd.Series, values: pd.Series) -> pd.Series:
+    holes = series.isna()
+    if not holes.any():
+        return series
+    if holes.all() or isinstance(series.dtype, pd.CategoricalDtype):  # that may lack some levels
+        series = series.astype(values.dtype)
+    elif series.dtype.kind in "iu" and values.dtype != series.dtype:
+        series = series.astype("Int64" if (values == values.round()).all() else "Float64")
+    return series.mask(holes, values.astype(series.dtype))
