@@ -182,16 +182,30 @@ class Table(Domain):
 
         Levels are encoded so that there is a derivative at them: who sees whom shows in gradients.
         """
-        parts: list[Tensor] = []
-        for site, column in enumerate(self.columns):
-            values = x[:, site : site + 1]
-            if column.kind == "binary":
-                parts.append(2.0 * values - 1.0)
-            elif column.discrete:
-                parts.append(_one_hot(values, len(column.levels)))
-            else:
-                parts += [_squashed(values, column), _share_below(values, column)]
-        return torch.cat(parts, 1)
+        parts = [self._encoded(x[:, columns.to(x.device)], columns) for columns in self._alike.values()]
+        return torch.cat(parts, 1)[:, self._input_places.to(x.device)]
+
+    def _encoded(self, values: Tensor, columns: Tensor) -> Tensor:
+        """Values [n, g] of columns of one kind, and one number of levels: [n, g * inputs]."""
+        first = self.columns[int(columns[0])]
+        if first.kind == "binary":
+            return 2.0 * values - 1.0
+        if first.discrete:
+            return _one_hot(values, len(first.levels)).flatten(1)
+        units, knots = self._units.at(columns).to(values.device), self._knots[columns].to(values)
+        squashed = ((values - units.shift) / units.scale).tanh()
+        return torch.stack([squashed, _share_below(values, knots)], -1).flatten(1)
+
+    @cached_property
+    def _input_places(self) -> Tensor:
+        """Where each column's inputs, in the order of the columns, stand among those of all kinds one after another."""
+        grouped = torch.cat(list(self._alike.values()))
+        return torch.argsort(grouped.repeat_interleave(self.inputs[grouped]), stable=True)
+
+    @cached_property
+    def _knots(self) -> Tensor:
+        """The quantiles of each column, float64 [D, KNOTS]; of levels they mean nothing."""
+        return torch.tensor([column.knots or (0.0,) * KNOTS for column in self.columns], dtype=torch.float64)
 
     def conditionals(self, numbers: Tensor) -> Distributions:
         """The distributions that a network's numbers [n, outputs] stand for."""
@@ -279,9 +293,9 @@ class Table(Domain):
 
 
 def _one_hot(values: Tensor, levels: int) -> Tensor:
-    """[n, 1] to [n, levels]: 1 at the level, and a slope there: a hat on each level, made of ramps."""
-    ramps = F.relu(values - torch.arange(-1, levels + 1).to(values))
-    return ramps[:, :-2] - 2 * ramps[:, 1:-1] + ramps[:, 2:]
+    """[n, g] to [n, g, levels]: 1 at the level, and a slope there: a hat on each level, made of ramps."""
+    ramps = F.relu(values.unsqueeze(-1) - torch.arange(-1, levels + 1).to(values))
+    return ramps[..., :-2] - 2 * ramps[..., 1:-1] + ramps[..., 2:]
 
 
 def _units_of(column: Column) -> tuple[float, float, float]:
@@ -299,18 +313,16 @@ def _units_of(column: Column) -> tuple[float, float, float]:
     return float(round(middle)), scale, 0.05
 
 
-def _squashed(values: Tensor, column: Column) -> Tensor:
-    shift, scale, _ = _units_of(column)
-    return ((values - shift) / scale).tanh()
+def _share_below(values: Tensor, knots: Tensor) -> Tensor:
+    """The share of the data below each value [n, g], from -1 for none to 1 for all; half of those that are equal to it.
 
-
-def _share_below(values: Tensor, column: Column) -> Tensor:
-    """The share of the data below each value, from -1 for none to 1 for all; half of those that are equal to it."""
-    knots = torch.tensor(column.knots, dtype=values.dtype, device=values.device)
-    low, width = knots[:-1], knots.diff()
-    ramp = ((values - low) / width.where(width > 0, torch.ones_like(width))).clamp(0, 1)
-    step = 0.5 * ((values > low).to(values) + (values >= low).to(values))
-    return 2 * torch.where(width > 0, ramp, step).mean(1, keepdim=True) - 1
+    Args:
+        knots: [g, KNOTS], quantiles of each column.
+    """
+    x, low, width = values.unsqueeze(-1), knots[:, :-1], knots.diff(dim=-1)
+    ramp = ((x - low) / width.where(width > 0, torch.ones_like(width))).clamp(0, 1)
+    step = 0.5 * ((x > low).to(x) + (x >= low).to(x))
+    return 2 * torch.where(width > 0, ramp, step).mean(-1) - 1
 
 
 def _like_data(column: Column) -> Tensor:
