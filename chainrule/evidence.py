@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -17,6 +18,8 @@ from chainrule.walk import Tick, walk_all
 
 Pick = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """From the weights of particles and noise [n] to n of their rows and the weights of these."""
+Find = Callable[[Tensor], Density | None]
+"""From a pattern of evidence, bool [D], to a density that takes it first."""
 PICKING = 2
 """What the noise is for, by which a datum's particles are picked: the second word of its key."""
 
@@ -32,7 +35,8 @@ class Imputation:
             weights; n where the draws are exact.
         ancestors: int64 [m]: how many first particles have descendants among the last; n where the draws are exact.
         log_evidence: float64 [m], log p(given) in nats; exact, or estimated by the particles.
-        exact: bool [m]: are these draws from p(missing | given) itself?
+        exact: bool [m]: are these draws from p(missing | given) itself? Of a family of orders from that of the member, and
+            of an ensemble from that of the models, whose orders begin with what is given.
     """
 
     values: Tensor
@@ -62,21 +66,27 @@ def check_evidence(model: Density, x: Tensor | np.ndarray, evidence: Tensor | np
     return model.domain.check(torch.where(evidence, x, torch.zeros_like(x))), evidence
 
 
-def densities(model: Density, evidence: Tensor, members: int, seed: int) -> Iterator[tuple[Density | None, Tensor]]:
-    """For each pattern of evidence a density that is exact on it, as `given` finds it; patterns of one go together.
+def densities(find: Find, model: Density, evidence: Tensor) -> Iterator[tuple[Density | None, Tensor]]:
+    """For each pattern of evidence a density that is exact on it, if there is one; those of the model go together.
 
     Args:
+        find: gives the density for a pattern, bool [D], such as the model's `given`.
         evidence: bool [n, D].
 
     Yields:
         the density, None where there is none, and the rows of its data, int64 [m].
     """
-    patterns, which = torch.unique(evidence, dim=0, return_inverse=True)
-    found = [model.given(pattern, members, seed) for pattern in patterns]
-    first = {id(each): number for number, each in reversed(list(enumerate(found)))}
-    shared = torch.tensor([first[id(each)] for each in found])[which]
-    for number in sorted(set(shared.tolist())):
-        yield found[number], torch.nonzero(shared == number).flatten()
+    patterns, which, counts = torch.unique(evidence, dim=0, return_inverse=True, return_counts=True)
+    groups = torch.split(which.argsort(stable=True), counts.tolist())
+    alike: dict[int, tuple[Density | None, list[Tensor]]] = {}
+    for pattern, rows in zip(patterns, groups, strict=True):
+        density = find(pattern)
+        if density is None or density is model:
+            alike.setdefault(id(density), (density, []))[1].append(rows)
+        else:  # there may be as many as data: none of them is kept
+            yield density, rows
+    for density, parts in alike.values():
+        yield density, torch.cat(parts).sort().values
 
 
 @dataclass(frozen=True)
@@ -131,14 +141,16 @@ def draw_missing(
     """
     x, evidence = check_evidence(model, x, evidence)
     found = _blank(x, how.n, model.domain.dtype)
-    for density, rows in densities(model, evidence.flatten(1), how.members, how.seed):
+    find = partial(model.fitting, members=how.members, seed=how.seed)
+    for density, rows in densities(find, model, evidence.flatten(1)):
         if density is None:
             _by_particles(model, x, evidence, rows, how, pick, found)
         else:
             found.values[rows] = _exactly(density, x, evidence, rows, how)
             with evaluating(density):
-                known = evidence[rows].flatten(1)
-                found.log_evidence[rows] = density.log_prob_of(x[rows].to(density.device), known).cpu().double()
+                for some in torch.split(rows, how.chunk):
+                    known = evidence[some].flatten(1)
+                    found.log_evidence[some] = density.log_prob_of(x[some].to(density.device), known).cpu().double()
     if not bool(found.exact.all()):
         rest = ~found.exact
         warn_if_collapsed(found.ess[rest], found.ancestors[rest], how.count)

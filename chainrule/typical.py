@@ -82,5 +82,6 @@ def _heaviest(values: Tensor, weights: Tensor, levels: int) -> Tensor:
 
 
 def _whole(value: Tensor, draws: Tensor) -> Tensor:
-    """The value of each row, rounded where all draws are whole numbers."""
-    return torch.where((draws == draws.round()).all(1), value.round(), value)
+    """The value of each row, rounded where all draws are whole numbers; theirs where they are all the same."""
+    value = torch.where((draws == draws.round()).all(1), value.round(), value)
+    return torch.where((draws == draws[:, :1]).all(1), draws[:, 0].double(), value)

@@ -59,7 +59,7 @@ def test_every_pattern_of_evidence_against_enumeration(name):
     for evidence in PATTERNS if model.domain.sites == 4 else [torch.tensor([False, True]), torch.tensor([True, False])]:
         mask = evidence.view(model.domain.shape)
         found = impute(model, x[None], mask, n=N, particles=N, seed=5)
-        exact = model.given(evidence, seed=5)
+        exact = model.fitting(evidence, seed=5)
         outcomes, probabilities, log_evidence = wanted(exact or model, evidence, x)
         got = frequencies(outcomes, found.values[0], found.weights[0])
         slack = SLACK * (N / found.ess[0].item()) ** 0.5
@@ -101,7 +101,7 @@ def test_data_of_several_patterns_are_each_answered_alone():
 def test_several_members_answer_as_their_ensemble():
     model, evidence = made("both"), torch.tensor([False, True, False, True])
     found = impute(model, X[None], evidence, n=N, members=4, seed=1)
-    outcomes, probabilities, log_evidence = wanted(model.given(evidence, 4, 1), evidence, X)
+    outcomes, probabilities, log_evidence = wanted(model.fitting(evidence, 4, 1), evidence, X)
     got = frequencies(outcomes, found.values[0], found.weights[0])
     assert (got - probabilities).abs().max() < SLACK
     assert found.log_evidence[0].item() == pytest.approx(log_evidence, abs=1e-5)
@@ -112,7 +112,7 @@ def test_a_cycle_of_orders_answers_where_one_fits():
     orders = [member.order for member in model.members(3)]
     for evidence in PATTERNS[1:-1]:
         fits = any(bool(order.is_prefix(evidence)) for order in orders) or bool(model.order.is_prefix(evidence))
-        assert (model.given(evidence) is not None) == fits
+        assert (model.fitting(evidence) is not None) == fits
 
 
 def test_draws_do_not_depend_on_chunks_or_on_their_number():
@@ -194,8 +194,8 @@ def test_each_side_of_an_image_is_a_prefix_for_the_model_that_begins_with_it(sid
     halves = {"top": rows < 2, "bottom": rows >= 2, "left": columns < 3, "right": columns >= 3}
     models = {each: cr.PixelCNN(domain, blocks=1, features=3, order=each) for each in SIDES}
     half = halves[side].expand(domain.shape).flatten()
-    assert [each for each, model in models.items() if model.given(half) is not None] == [side]
-    assert Ensemble(list(models.values())).given(half).members == [models[side]]
+    assert [each for each, model in models.items() if model.fitting(half) is not None] == [side]
+    assert Ensemble(list(models.values())).fitting(half).members == [models[side]]
     assert models[side].order == cr.PixelCNN(domain, blocks=1, features=3, order=models[side].order.permutation).order
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import signal
 from dataclasses import replace
 
 import pytest
@@ -14,8 +15,9 @@ from chainrule.checkpoint import load, save
 from chainrule.conditionals import Columns, Conditionals, Mixture
 from chainrule.conditionals.mixture import COMPONENTS, PARAMETERS, Units
 from chainrule.domain import Binary, Column, Table, domain_from_dict
-from chainrule.errors import ChainruleError
+from chainrule.errors import ChainruleError, TrainingStopped
 from chainrule.evidence import Imputation
+from chainrule.laws import is_distribution, no_leak, sample_frequencies
 from chainrule.laws.subject import moved
 from chainrule.models.ensemble import Ensemble
 from chainrule.models.independent import Independent
@@ -26,6 +28,7 @@ from chainrule.tasks.evaluate import evaluate, log_prob_all
 from chainrule.tasks.impute import impute
 from chainrule.tasks.sample import sample
 from chainrule.training import fit
+from chainrule.training.trainer import Trainer
 from chainrule.typical import mean, most_likely
 
 
@@ -92,6 +95,16 @@ def test_large_whole_numbers_keep_their_digits():
     assert bool((model.domain.check(x) == x).all())
     near = torch.tensor([[2.0**52 + 7], [2.0**52 + 8]], dtype=torch.float64)
     assert model.log_prob(near).diff().abs() > 0
+
+
+def test_draws_keep_their_digits_over_any_range():
+    raw = torch.full((1, 1, PARAMETERS), -50.0)
+    raw[..., :2] = torch.tensor([4.0, 0.0])  # nearly all mass at 0, the rest far away
+    raw[..., COMPONENTS : 2 * COMPONENTS] = torch.tensor([0.0] + [1e25] * 9)
+    raw[..., 2 * COMPONENTS :] = 0.0
+    noise = torch.linspace(0.05, 0.9, 18).double().view(-1, 1)
+    mixture = Mixture(raw.expand(18, 1, -1), units(0.0, 1.0, 1e-6), "real")
+    torch.testing.assert_close(mixture.shares(mixture.icdf(noise))[1], noise, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("kind", ["count", "integer"])
@@ -276,6 +289,46 @@ def test_a_model_of_one_order_says_that_it_cannot_do_without_a_value(model):
     assert evaluate(model, x).n == 5  # the first columns are a prefix
 
 
+def test_an_ensemble_scores_what_is_known_as_a_whole_or_not_at_all():
+    orders = [(0, 1, 2, 3), (3, 2, 1, 0)]
+    ensemble = Ensemble([moved(MADE(few, hidden=(8,), order=order), 1) for order in orders])
+    first = torch.tensor([[1.0, 0.0, math.nan, math.nan]], dtype=torch.float64)
+    with pytest.raises(ChainruleError, match="values are missing"):
+        log_prob_all(ensemble, first)  # the second of its models cannot
+    same = Ensemble([moved(MADE(few, hidden=(8,), seed=seed), 1) for seed in (0, 1)])
+    wanted = torch.stack([log_prob_all(model, first) for model in same.members]).logsumexp(0) - math.log(2)
+    torch.testing.assert_close(log_prob_all(same, first), wanted)
+
+
+def test_a_family_of_a_fixed_number_of_orders_is_refused_before_training_begins(tmp_path):
+    model = MADE(mixed, hidden=(9,), agnostic="order", masks=4)
+    with pytest.raises(ChainruleError, match="without a number of masks"):
+        fit(model, rows(model, 20, missing=0.3), out=tmp_path / "run", progress=False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_on_rows_with_gaps_is_resumed_bit_for_bit(tmp_path):
+    x = rows(MADE(mixed), 60, missing=0.2)
+    whole, part = (MADE(mixed, hidden=(9,), agnostic="order") for _ in range(2))
+    fit(whole, x[:40], x[40:], out=tmp_path / "whole", epochs=4, progress=False)
+    stop = Trainer.update
+    calls = []
+
+    def interrupted(self, batch, bar):
+        stop(self, batch, bar)
+        calls.append(1)
+        if len(calls) == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Trainer, "update", interrupted)
+        with pytest.raises(TrainingStopped):
+            fit(part, x[:40], x[40:], out=tmp_path / "part", epochs=4, progress=False)
+    part = MADE(mixed, hidden=(9,), agnostic="order")
+    fit(part, x[:40], x[40:], out=tmp_path / "part", epochs=4, progress=False, resume=True)
+    assert all(torch.equal(a, b) for a, b in zip(part.parameters(), whole.parameters(), strict=True))
+
+
 def test_training_refuses_missing_values_before_it_begins(tmp_path):
     model = MADE(mixed, hidden=(9,))
     with pytest.raises(ChainruleError, match="training data do not fit the model: values are missing"):
@@ -327,6 +380,36 @@ def test_a_run_of_a_table_with_missing_values_is_saved_and_loaded(tmp_path):
     assert again.domain == mixed
     assert torch.equal(log_prob_all(again, x), log_prob_all(model, x))
     save(again, tmp_path / "copy")
+
+
+# The laws find what is wrong.
+
+
+@pytest.mark.parametrize("name", ["made, one real column", "made, mixed table"])
+def test_a_density_that_does_not_integrate_to_one_is_found(name, monkeypatch):
+    log_prob = Mixture.log_prob
+    monkeypatch.setattr(Mixture, "log_prob", lambda self, x: log_prob(self, x) + 0.01)
+    finding = is_distribution(ZOO[name]())
+    assert finding.status == "failed"
+    assert "sums to 1.010" in finding.detail
+    assert "the conditional of column '" in finding.detail
+
+
+def test_draws_that_do_not_follow_their_distribution_are_found(monkeypatch):
+    icdf = Mixture.icdf
+    monkeypatch.setattr(Mixture, "icdf", lambda self, noise: icdf(self, noise**1.2))
+    finding = sample_frequencies(ZOO["made, one real column"]())
+    assert finding.status == "failed"
+    assert "the samples of column 'size' do not spread as its conditionals say" in finding.detail
+
+
+def test_a_column_that_sees_itself_through_one_of_its_inputs_is_found():
+    model = ZOO["made, mixed table"]()
+    first = int(mixed.inputs[0])  # of those of 'weather', the last alone
+    model.layers[0].mask[model.layers[0].mask[:, 0], first + 2] = True
+    finding = no_leak(model)
+    assert finding.status == "failed"
+    assert "the conditional of column 'weather' sees column 'weather'" in finding.detail
 
 
 # One value for several draws.

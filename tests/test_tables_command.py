@@ -201,6 +201,11 @@ def test_a_table_without_gaps_is_written_as_it_is(run, folder):
     assert (folder / "same.csv").read_text() == (folder / "whole.csv").read_text()
 
 
+def test_draws_of_a_table_without_gaps_are_as_many_copies(run, folder):
+    assert run("impute", "family", "--data", "whole.csv", "--out", "copies.csv", "--fill", "draws", "-n", 2)[0] == 0
+    assert pd.read_csv(folder / "copies.csv")["draw"].tolist() == [0] * 200 + [1] * 200
+
+
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_samples_are_a_table_of_the_same_columns(run, folder, ending):
     assert run("sample", "one", "-n", 30, "--out", f"drawn.{ending}")[0] == 0
@@ -236,6 +241,8 @@ def test_models_of_tables_are_checked_and_inspected(run):
         ("impute image --data x.npz --out new.csv", "impute is for tables, and image holds a model of Binary"),
         ("impute one --data gaps.csv --out new.csv -n 0", "-n must be from 1 to"),
         ("impute one --data gaps.csv --out new.csv --particles 0", "--particles must be from 1 to"),
+        ("impute family --data drawn-already.csv --out new.csv --fill draws", "has a column 'draw'"),
+        ("score family --data drawn-already.csv", "has a column 'row', which the scores would take the place of"),
         ("sample one --out new.png", "new.png: the ending says what is written, and must be .csv or .parquet"),
         ("sample one --out new.csv --temperature 0.5", "columns of numbers are drawn at temperature 1 alone"),
         ("complete one --data whole.csv --out new.npz", "impute fills in tables"),
@@ -252,6 +259,7 @@ def test_models_of_tables_are_checked_and_inspected(run):
 def test_what_cannot_be_done_is_said_in_a_line_and_nothing_is_written(run, folder, words, fault):
     pd.DataFrame({"a": [1, 2, 3], "b": [4, 5, 6]}).to_csv(folder / "other.csv", index=False)
     np.savez(folder / "x.npz", test=np.zeros((3, 2, 2), np.uint8))
+    people(5).assign(draw=0, row=1).to_csv(folder / "drawn-already.csv", index=False)
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
     status, _, err = run(*words.split())
     assert (status, fault in err) == (2, True), err

@@ -63,7 +63,7 @@ def run(args: Namespace) -> int:
     rows = spread(len(split), args.images)
     warn_of_known(args, split, rows)
     x = split.values()[rows]
-    source = model.given(evidence.flatten(), args.members or 1, args.seed)
+    source = model.fitting(evidence.flatten(), args.members or 1, args.seed)
     particles = f"{counted(max(args.particles, args.n), 'particle')} an image"
     found = drawn(args, model, x, evidence, particles if source is None else "")
     write_completions(out, x, evidence, found.values, model.domain)

@@ -24,6 +24,8 @@ from chainrule.typical import mean, most_likely
 from chainrule.words import counted
 
 ONE_VALUE: dict[str, Callable[[Imputation, Domain], Tensor]] = {"most-likely": most_likely, "mean": mean}
+DRAW = "draw"
+"""The column that tells draws apart."""
 DRAWS, DRAWN = 100, 5
 """How many draws one value is made of, and how many there are where they are what is asked for."""
 CHUNK = 4096
@@ -59,10 +61,12 @@ def run(args: Namespace) -> int:
         raise ChainruleError(f"impute is for tables, and {args.run} holds a model of {table}; complete is for images")
     check_missing(args, model)
     frame, rows = load_rows(args, table)
+    if args.fill == "draws" and DRAW in frame:
+        raise ChainruleError(f"{args.data} has a column {DRAW!r}, which is to tell the draws apart; rename it")
     warn_of_unseen(args, rows, "they are kept, and nothing is concluded from them")
     missing = missing_in(rows)
     found = drawn(args, model, rows, n)
-    write_frame(out, filled(frame, table, rows, found, args.fill))
+    write_frame(out, filled(frame, table, rows, found, args.fill, n))
     holes = counted(int(missing.sum()), "missing value")
     print(f"{holes} in {int(missing.any(1).sum())} of {counted(len(frame), 'row')}: {out}")
     if found is not None and not bool(found.exact.all()):
@@ -81,14 +85,12 @@ def drawn(args: Namespace, model: Density, rows: Rows, n: int) -> Imputation | N
         return draw_missing(model, x.nan_to_num(), known, how, equally if args.fill == "draws" else weighted)
 
 
-def filled(frame: pd.DataFrame, table: Table, rows: Rows, found: Imputation | None, how: str) -> pd.DataFrame:
-    """The frame with what was missing; of several draws, one below the other, numbered from 0."""
-    if found is None:
-        return frame
+def filled(frame: pd.DataFrame, table: Table, rows: Rows, found: Imputation | None, how: str, n: int) -> pd.DataFrame:
+    """The frame with what was missing; of n draws, one below the other, numbered from 0."""
     if how != "draws":
-        return put(frame, table, rows, ONE_VALUE[how](found, table))
-    copies = [put(frame, table, rows, found.values[:, draw]) for draw in range(found.values.shape[1])]
-    return pd.concat(copies, keys=range(len(copies)), names=["draw"]).reset_index("draw")
+        return frame if found is None else put(frame, table, rows, ONE_VALUE[how](found, table))
+    copies = [frame if found is None else put(frame, table, rows, found.values[:, draw]) for draw in range(n)]
+    return pd.concat(copies, keys=range(n), names=[DRAW]).reset_index(DRAW)
 
 
 def put(frame: pd.DataFrame, table: Table, rows: Rows, values: Tensor) -> pd.DataFrame:

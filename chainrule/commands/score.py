@@ -23,11 +23,12 @@ from chainrule.commands.common import (
 )
 from chainrule.commands.tables import check_parquet, load_rows, warn_of_unseen, write_frame
 from chainrule.domain import Table
+from chainrule.errors import ChainruleError
 from chainrule.models import Density
 from chainrule.progress import bar
 from chainrule.tasks.evaluate import log_prob_all
 
-LOG_PROB = "log_prob"
+ROW, LOG_PROB = "row", "log_prob"
 DECIMALS = 6
 
 
@@ -62,18 +63,23 @@ def scored_rows(args: Namespace, model: Density) -> pd.DataFrame:
     """Every row of a table with its number, from 0, and log p of what is known of it; -inf where a value is new."""
     assert isinstance(model.domain, Table), "tables alone have rows"
     frame, rows = load_rows(args, model.domain)
+    for name in (ROW, LOG_PROB):
+        if name in frame:
+            raise ChainruleError(
+                f"{args.data} has a column {name!r}, which the scores would take the place of; rename it"
+            )
     warn_of_unseen(args, rows, "the log p of these rows is -inf")
     possible = ~rows.unseen.any(1)
     log_probs = torch.full((len(frame),), -torch.inf, dtype=torch.float64)
     log_probs[possible] = scores(args, model, rows.values[possible])
-    about = pd.DataFrame({"row": range(len(frame)), LOG_PROB: log_probs.numpy().round(DECIMALS)}, index=frame.index)
-    return pd.concat([about, frame.drop(columns=["row", LOG_PROB], errors="ignore")], axis=1)
+    about = pd.DataFrame({ROW: range(len(frame)), LOG_PROB: log_probs.numpy().round(DECIMALS)}, index=frame.index)
+    return pd.concat([about, frame], axis=1)
 
 
 def scored_split(args: Namespace, model: Density) -> pd.DataFrame:
     """The number of each datum of the split, from 0, and its log p."""
     log_probs = scores(args, model, load_split(args, model).values())
-    return pd.DataFrame({"row": range(len(log_probs)), LOG_PROB: log_probs.numpy().round(DECIMALS)})
+    return pd.DataFrame({ROW: range(len(log_probs)), LOG_PROB: log_probs.numpy().round(DECIMALS)})
 
 
 def scores(args: Namespace, model: Density, x: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from chainrule.commands.common import SOURCES_IN_WORDS, add_keywords, nested
 from chainrule.data import Data, load_data
 from chainrule.errors import ChainruleError
 from chainrule.files import refuse_existing
-from chainrule.models import BY_NAME, AutoregressiveModel, Named
+from chainrule.models import BY_NAME, MADE, AutoregressiveModel, Named
 from chainrule.models.base import known_in
 from chainrule.models.image import ImageModel
 from chainrule.order import Side
@@ -72,7 +72,7 @@ def run(args: Namespace) -> int:
     model = build(args, data)
     parameters = sum(each.numel() for each in model.parameters())
     say(*(f"{data.source}: {note}" for note in data.notes))
-    if args.name == "made" and holes(data):
+    if isinstance(model, MADE) and model.any_order and holes(data):
         say(f"{data.source}: values are missing; each update draws an order in which they come last (agnostic)")
     say(f"{model.in_words()}, {parameters} parameters, on {len(data.train)} data")
     history = fit(model, data, out=args.out, resume=args.resume, **length(args, asdict(settings)))

@@ -20,7 +20,9 @@ COMPONENTS = 10
 PARAMETERS = 3 * COMPONENTS
 """The numbers that a network gives for each site: weights, locations and scales of the components."""
 HALVINGS = 64
-"""Of the interval in which a quantile lies: enough for all digits of float64."""
+"""Of the interval in which a quantile lies, in numbers of float64 and not in length: as many as there are bits."""
+LARGEST = 2.0**53
+"""Whole numbers up to this one are exact in float64."""
 FARTHEST = 36.0
 """Scales from its location, a logistic has less than 1e-15 of its mass beyond."""
 
@@ -94,17 +96,17 @@ class Mixture(Distributions):
         """float64 [n, g], by halving an interval; whole numbers for counts and integers."""
         log_weights, means, s = (each.detach().cpu() for each in (self.log_weights, self.means, self.log_scales.exp()))
         noise = noise.cpu().clamp(1e-15, 1 - 1e-15).unsqueeze(-1)
-        low = (means - FARTHEST * s).amin(-1, keepdim=True).expand(*noise.shape)
-        high = (means + FARTHEST * s).amax(-1, keepdim=True).expand(*noise.shape)
+        low = _place((means - FARTHEST * s).amin(-1, keepdim=True).expand(*noise.shape))
+        high = _place((means + FARTHEST * s).amax(-1, keepdim=True).expand(*noise.shape))
         for _ in range(HALVINGS):
-            middle = (low + high) / 2
-            below = (log_weights.exp() * ((middle - means) / s).sigmoid()).sum(-1, keepdim=True) < noise
+            middle = (low >> 1) + (high >> 1) + (low & high & 1)  # of their sum, which may be too large
+            below = (log_weights.exp() * ((_number(middle) - means) / s).sigmoid()).sum(-1, keepdim=True) < noise
             low, high = torch.where(below, middle, low), torch.where(below, high, middle)
-        shift, away = self.units.shift.cpu(), self.units.scale.cpu() * high.squeeze(-1)
+        shift, away = self.units.shift.cpu(), self.units.scale.cpu() * _number(high).squeeze(-1)
         if self.kind == "real":
             return shift + away
         whole = shift + (away - 0.5).ceil()  # the shift is whole, so that no digit is lost
-        return whole.clamp(min=0) if self.kind == "count" else whole
+        return whole.clamp(0 if self.kind == "count" else -LARGEST, LARGEST)
 
     def shares(self, x: Tensor) -> tuple[Tensor, Tensor]:
         half = 0.0 if self.kind == "real" else 0.5
@@ -149,3 +151,15 @@ class Mixture(Distributions):
     @property
     def signature(self) -> Tensor:
         return torch.cat([self.log_weights, self.means, self.log_scales], -1)
+
+
+def _place(numbers: Tensor) -> Tensor:
+    """The place of each float64 among all of them, int64: in their order."""
+    bits = numbers.contiguous().view(torch.int64)
+    return torch.where(bits < 0, torch.iinfo(torch.int64).min - bits, bits)
+
+
+def _number(places: Tensor) -> Tensor:
+    """The float64 at each place."""
+    bits = torch.where(places < 0, torch.iinfo(torch.int64).min - places, places)
+    return bits.view(torch.float64)

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from chainrule.conditionals import Columns, Conditionals, Distributions, Mixture
-from chainrule.conditionals.mixture import COMPONENTS, PARAMETERS, NumberKind, Units
+from chainrule.conditionals.mixture import COMPONENTS, LARGEST, PARAMETERS, NumberKind, Units
 from chainrule.domain.base import Domain
 from chainrule.errors import ChainruleError
 
@@ -23,8 +23,6 @@ Level = str | int | float | bool
 NUMBERS = get_args(NumberKind)
 KNOTS = 32
 """Quantiles kept of a column of numbers: its values enter a network as the share of the data below them, too."""
-LARGEST = 2.0**53
-"""Whole numbers up to this one are exact in float64."""
 
 
 @dataclass(frozen=True)
@@ -277,7 +275,11 @@ class Table(Domain):
         return f"{self.size} outcomes" if self.size < math.inf else "outcomes without end"
 
     def to_dict(self) -> dict[str, Any]:
-        return {"kind": "Table", "columns": [asdict(column) for column in self.columns]}
+        columns = [asdict(column) for column in self.columns]
+        plain = [
+            {name: list(each) if isinstance(each, tuple) else each for name, each in one.items()} for one in columns
+        ]
+        return {"kind": "Table", "columns": plain}
 
     @classmethod
     def from_dict(cls, arguments: dict[str, Any]) -> Table:

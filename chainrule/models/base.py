@@ -72,8 +72,15 @@ class Density(nn.Module, ABC):
             None where there is none.
         """
 
-    def takes(self, evidence: Tensor) -> bool:
-        """Does `given` find a density for this evidence, bool [D]?"""
+    def fitting(self, evidence: Tensor, members: int = 1, seed: int = 0) -> Density | None:
+        """`given`; of an ensemble of which some models cannot take the evidence first, the average of those that can.
+
+        Draws come from these: exact under models that were trained for it. A likelihood is none of the ensemble's.
+        """
+        return self.given(evidence, members, seed)
+
+    def learns_from(self, evidence: Tensor) -> bool:
+        """Can it be trained on data of which these sites, bool [D], are there and the others missing?"""
         return self.given(evidence) is not None
 
     @abstractmethod
@@ -260,7 +267,7 @@ def not_first(model: Density) -> str:
     """Why a model cannot tell the probability of the values there are, where others are missing."""
     return (
         f"values are missing, and no order of this {type(model).__name__} begins with the others; make a MADE with "
-        "agnostic='order', or drop these rows"
+        "agnostic='order' and without a number of masks, or drop these rows"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterator, Sequence
 from typing import cast
 
@@ -60,12 +61,19 @@ class Ensemble(Density):
         return self._mean([model.log_prob_of(x, evidence) for model in self.members])
 
     def given(self, evidence: Tensor, members: int = 1, seed: int = 0) -> Density | None:
-        """The average of what its members give; of those that give one, where some cannot."""
+        """The average of what its members give; None where one of them cannot: the others are not this density."""
         found = [model.given(evidence, members, seed) for model in self.members]
+        return None if None in found else self._of([model for model in found if model is not None])
+
+    def fitting(self, evidence: Tensor, members: int = 1, seed: int = 0) -> Density | None:
+        found = [model.fitting(evidence, members, seed) for model in self.members]
         models = [model for model in found if model is not None]
-        if all(mine is theirs for mine, theirs in zip(found, self.members, strict=True)):
-            return self
-        return Ensemble(models) if models else None
+        return self._of(models) if models else None
+
+    def _of(self, models: list[Density]) -> Ensemble:
+        """An ensemble of these; itself, where they are its own members."""
+        same = len(models) == len(self.members) and all(map(operator.is_, models, self.members))
+        return self if same else Ensemble(models)
 
     def drawn(self, x: Tensor, evidence: Tensor, noise: Tensor) -> Iterator[tuple[AutoregressiveModel, Tensor]]:
         log_weights = torch.stack([model.log_prob_of(x.to(model.device), evidence) for model in self.members], -1)

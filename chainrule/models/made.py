@@ -117,8 +117,8 @@ class MADE(AutoregressiveModel):
             return summed(self._through(self.domain.check(x), self.drawn_masks(update)).log_prob(x))
 
         def part(x: Tensor, known: Tensor) -> Tensor:
-            if not self._any_order and not bool(order.is_prefix(known.cpu())):
-                raise ChainruleError(f"{not_first(self)}; a number of masks leaves no choice of orders")
+            if not self.any_order and not bool(order.is_prefix(known.cpu())):
+                raise ChainruleError(not_first(self))
             conditionals = self._through(self.domain.check(x), self._masks(order.first(known.cpu()), degrees))
             return summed(conditionals.log_prob(x) * known)
 
@@ -134,7 +134,7 @@ class MADE(AutoregressiveModel):
         return order, hidden_degrees(self.domain.sites, self.hidden, generator(seed))
 
     @property
-    def _any_order(self) -> bool:
+    def any_order(self) -> bool:
         """Is it trained for all orders, so that one can be chosen?"""
         return self.agnostic in ("order", "both") and self.masks is None
 
@@ -242,13 +242,15 @@ class MADE(AutoregressiveModel):
         self.check_members(members)
         source = seed if self.masks is None else self.seed
         drawn = [self._draw(number, source) for number in range(self.masks or members)]
-        if self._any_order:
+        if self.any_order:
             drawn = [(order.first(evidence), key) for order, key in drawn]
         fitting = [self._member(*each) for each in drawn if bool(each[0].is_prefix(evidence))][:members]
         return Ensemble(fitting) if len(fitting) > 1 else next(iter(fitting), None)
 
-    def takes(self, evidence: Tensor) -> bool:
-        return self._any_order or super().takes(evidence)
+    def learns_from(self, evidence: Tensor) -> bool:
+        if self.masks is None:
+            return self.any_order or super().learns_from(evidence)
+        return all(bool(self._draw(number, self.seed)[0].is_prefix(evidence)) for number in range(self.masks))
 
     def _draw(self, number: int, seed: int) -> tuple[Order, int]:
         """Order and seed of a member; number 0 is this model itself."""

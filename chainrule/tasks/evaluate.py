@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,6 +35,7 @@ class Evaluation:
         n: the number of data.
         sites: D, every colour channel counted: the denominator of bits/dim.
         missing: how many values were not there; then each NLL is of the others.
+        empty: how many data had no value at all, which n does not count.
         discrete: all data have probabilities. Where a column of a table is real, NLL is that of a density.
     """
 
@@ -42,6 +44,7 @@ class Evaluation:
     n: int
     sites: int
     missing: int = 0
+    empty: int = 0
     discrete: bool = True
 
     @property
@@ -66,7 +69,9 @@ class Evaluation:
         if self.has_bits:
             return f"{nats}, {self.bits_per_dim:.4f} bits/dim, n = {self.n}"
         density = "" if self.discrete else " (of a density, in the units of the columns)"
-        return f"{nats}{density}, n = {self.n}" + (f", {self.missing} values missing" if self.missing else "")
+        missing = f", {self.missing} values missing" if self.missing else ""
+        empty = f", {self.empty} data without any left out" if self.empty else ""
+        return f"{nats}{density}, n = {self.n}{missing}{empty}"
 
 
 def evaluate(
@@ -94,10 +99,14 @@ def evaluate(
         2.77 ± 0.00 nats, 1.0000 bits/dim, n = 2
     """
     x = as_split(data, model.domain).values()
+    some = known_in(x).any(1)
+    if not bool(some.any()):
+        raise ChainruleError("all values of these data are missing; give some")
+    x, empty = (x, 0) if bool(some.all()) else (x[some], int((~some).sum()))
     nats = -log_prob_all(model, x, batch, tick, members)
     stderr = nats.std().item() / math.sqrt(len(nats)) if len(nats) > 1 else math.nan
     missing = int((~known_in(x)).sum())
-    return Evaluation(nats.mean().item(), stderr, len(nats), model.domain.sites, missing, model.domain.discrete)
+    return Evaluation(nats.mean().item(), stderr, len(nats), model.domain.sites, missing, empty, model.domain.discrete)
 
 
 def log_prob_all(model: Density, x: Tensor, batch: int = BATCH, tick: Tick | None = None, members: int = 1) -> Tensor:
@@ -128,7 +137,7 @@ def _takers(model: Density, known: Tensor, members: int) -> Iterator[tuple[Densi
     if members == 1 and bool(known.all()):
         yield model, torch.arange(len(known))
         return
-    for density, rows in densities(model, known, members, seed=0):
+    for density, rows in densities(partial(model.given, members=members), model, known):
         if density is None:
             raise ChainruleError(not_first(model))
         yield density, rows

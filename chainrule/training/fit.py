@@ -143,7 +143,7 @@ def _length(model: AutoregressiveModel, data: _Sets, settings: dict[str, Any]) -
     if not isinstance(model.domain, Table) or {"epochs", "updates"} & settings.keys():
         return {}
     batch = as_settings({"batch_size": settings.get("batch_size", Settings.batch_size)}).batch_size
-    return {"epochs": max(EPOCHS, math.ceil(UPDATES * batch / len(data.train)))}
+    return {"epochs": max(EPOCHS, math.ceil(UPDATES / max(1, math.ceil(len(data.train) / batch))))}
 
 
 def _check(model: AutoregressiveModel, settings: Settings, data: _Sets) -> None:
@@ -168,7 +168,7 @@ def _check_values(model: AutoregressiveModel, x: Tensor) -> None:
     known = known_in(x)
     model.domain.check(torch.where(known.view(x.shape), x, torch.zeros_like(x)))
     patterns = torch.unique(known[~known.all(1)], dim=0)
-    if not all(model.takes(pattern) for pattern in patterns):
+    if not all(model.learns_from(pattern) for pattern in patterns):
         raise ChainruleError(not_first(model))
 
 
@@ -252,10 +252,17 @@ def _run(trainer: Trainer, folder: RunFolder | None, shown: Bar, interrupt: _Int
     """The loop, saving as it goes; only the first of several processes writes."""
     writer = folder if trainer.team.rank == 0 else None
     board = None if writer is None else Board(writer.path, trainer.history)
-    saved = time.monotonic()
+    saved, pending = time.monotonic(), False  # better weights are written with the state that tells of them
+
+    def keep() -> None:
+        nonlocal pending
+        if writer is not None and pending:
+            writer.keep(trainer.best_model())
+        pending = False
 
     def save() -> None:
         nonlocal saved
+        keep()
         if writer is not None:
             writer.write_metrics(trainer.history)
             writer.save(trainer.progress(), trainer.tensors())
@@ -269,8 +276,8 @@ def _run(trainer: Trainer, folder: RunFolder | None, shown: Bar, interrupt: _Int
             save()
 
     def after_epoch(better: bool) -> None:
-        if writer is not None and better:
-            writer.keep(trainer.averaged)
+        nonlocal pending
+        pending = pending or better
         if board is not None:
             board.add(trainer.history.rows[-1])
         if trainer.finished or time.monotonic() - saved > EPOCH_SECONDS:
@@ -279,6 +286,7 @@ def _run(trainer: Trainer, folder: RunFolder | None, shown: Bar, interrupt: _Int
     try:
         trainer.run(shown, after_update, after_epoch)
     except TrainingStopped:
+        keep()
         if writer is not None:
             writer.write_metrics(trainer.history)
             if not trainer.history.rows:

@@ -224,6 +224,12 @@ class Trainer:
         """The weights to end with: those of the best epoch, or the average so far where none was finished."""
         return self.best if self.history.rows else self.averaged.state_dict()
 
+    def best_model(self) -> AutoregressiveModel:
+        """A model with the weights of the best epoch so far."""
+        model = copy.deepcopy(self.averaged)
+        model.load_state_dict(self.best)
+        return model
+
     def describe_epoch(self, better: bool) -> str:
         row = self.history.rows[-1]
         steps = self.steps_of(row.epoch - 1)
