@@ -16,8 +16,8 @@ from chainrule.tasks.evaluate import log_prob_all
 
 MODELS = 4
 """How many, each of an order of its own, the density averages over."""
-DENSITY: dict[str, Any] = {"epochs": 20, "lr": 3e-3, "weight_decay": 0.1, "progress": False}
-IMPUTER: dict[str, Any] = {"epochs": 30, "lr": 3e-3, "weight_decay": 0.1, "progress": False}
+DENSITY: dict[str, Any] = {"epochs": 15, "lr": 3e-3, "weight_decay": 0.1, "progress": False}
+IMPUTER: dict[str, Any] = {"epochs": 12, "lr": 3e-3, "weight_decay": 0.1, "progress": False}
 DRAWS = 100
 
 

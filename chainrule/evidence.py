@@ -35,8 +35,8 @@ class Imputation:
             weights; n where the draws are exact.
         ancestors: int64 [m]: how many first particles have descendants among the last; n where the draws are exact.
         log_evidence: float64 [m], log p(given) in nats; exact, or estimated by the particles.
-        exact: bool [m]: are these draws from p(missing | given) itself? Of a family of orders from that of the member, and
-            of an ensemble from that of the models, whose orders begin with what is given.
+        exact: bool [m]: are these draws from p(missing | given) itself? Of a family of orders that is the member's, and
+            of an ensemble that of the models, whose orders begin with what is given.
     """
 
     values: Tensor

@@ -46,7 +46,7 @@ def refusal(function, *args, **options):
         (b"a\n18446744073709551616\n1\n", "beyond 2^53"),
         (b"a\n9007199254740993\n1\n", "column 'a' of {path} has whole numbers beyond 2^53, which are not exact"),
         (b"a\n9007199254740993\n\n-1\n", "leave it out with drop, or call it categorical with kinds"),
-        (b"a,b\n9007199254740996,1\n,2\n3,4\n", "leave it out with drop, or call it real with kinds"),
+        (b"a,b\n9007199254740996,1\n,2\n3,4\n", "leave it out with drop, or call it categorical with kinds"),
         (b"a\n1.5\ninf\n", "column 'a' of {path} is inf in row 1; correct it, empty the cell, or rescale"),
         (b"a\n1\n2\n", "has no splits and 2 data, too few to make any"),
         (
@@ -184,6 +184,11 @@ def test_names_that_are_none_are_refused(names, said):
     [
         ({"age": ["old"]}, "column 'age' of the frame takes numbers, and row 0 has 'old'; correct it"),
         ({"age": [-1]}, "the frame: row 0, column 'age' (count, 27 … 42) has the value -1; correct it"),
+        (
+            {"age": [2**53 + 1]},
+            "column 'age' of the frame has 9007199254740993 in row 0, and whole numbers beyond 2^53",
+        ),
+        ({"age": [str(-(2**53) - 1)]}, "has -9007199254740993 in row 0, and whole numbers beyond 2^53 are not exact"),
         ({"age": [1.5]}, "row 0, column 'age' (count, 27 … 42) has the value 1.5"),
         ({"height": [np.inf]}, "row 0, column 'height' (real, 1.5 … 1.7) has the value inf"),
         ({"job": pd.to_datetime(["2020-01-01"])}, "column 'job' of the frame holds dates"),

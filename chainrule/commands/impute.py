@@ -97,7 +97,7 @@ def put(frame: pd.DataFrame, table: Table, rows: Rows, values: Tensor) -> pd.Dat
     """The frame with these values [m, D] of its m rows that lack some, where they do."""
     whole = rows.values.clone()
     whole[missing_in(rows).any(1)] = values
-    return fill(frame, to_frame(whole, table))
+    return fill(frame, to_frame(whole, table), missing_in(rows).numpy())
 
 
 def missing_in(rows: Rows) -> Tensor:

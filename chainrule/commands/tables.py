@@ -11,6 +11,7 @@ from jsonargparse import Namespace
 
 from chainrule.commands.common import recorded_data, warn
 from chainrule.data import Preprocessing, Rows, read_frame, to_rows
+from chainrule.data.frames import read_fields
 from chainrule.data.load import existing, is_table
 from chainrule.domain import Table
 from chainrule.errors import ChainruleError
@@ -20,17 +21,22 @@ from chainrule.files import replacing
 def load_rows(args: Namespace, table: Table) -> tuple[pd.DataFrame, Rows]:
     """All rows of the file --data, as it has them and as those of the run's table.
 
+    As the file has them are the words of a file of text, to be written as they were read; where a file with types is
+    written, they get theirs. Which values are missing is known of the rows of the table: words may say so.
+
     Raises:
         ChainruleError: no table, or one of other columns.
     """
     recipe, _ = recorded_data(Path(args.run))
     if not is_table(args.data):
         raise ChainruleError(f"{args.run} knows a table, and {args.data} is none; give a file .csv, .tsv or .parquet")
-    frame = read_frame(existing(args.data), (recipe or Preprocessing()).missing, table)
+    path = existing(args.data)
+    frame = read_frame(path, (recipe or Preprocessing()).missing, table)
     rows = to_rows(frame, table, args.data)
     for note in rows.notes:
         print(f"{args.data}: {note}", file=sys.stderr)
-    return frame, rows
+    fields = None if Path(args.out or "").suffix == ".parquet" else read_fields(path)
+    return (frame if fields is None else fields), rows
 
 
 def warn_of_unseen(args: Namespace, rows: Rows, done: str) -> None:

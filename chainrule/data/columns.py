@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from chainrule.data.frames import Family, check_frame, family_of, no_dates
+from chainrule.conditionals.mixture import LARGEST
+from chainrule.data.frames import CODE, Family, check_frame, family_of, no_dates
 from chainrule.data.preprocessing import as_kinds, as_words
 from chainrule.data.raw import Array
 from chainrule.data.rows import ORDERED, listed, plain
 from chainrule.domain import Column, Table
-from chainrule.domain.table import KNOTS, LARGEST, NUMBERS, Kind, Level
+from chainrule.domain.table import KNOTS, NUMBERS, Kind, Level
 from chainrule.errors import ChainruleError
 
 MOST_LEVELS = 256
@@ -25,8 +26,11 @@ MOST_GIVEN = 4096
 DATE = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?"
 PLACEHOLDERS = ("?", "-", "--", ".", "*")
 """Words that files have for a missing value, and that pandas does not take for one."""
-NOISE = 1e-9
-"""Two values nearer than this share of the range are one that arithmetic has split."""
+NOISE, ROUNDINGS = 1e-9, 4
+"""Two values are one that arithmetic has split if they are nearer than this share of the median distance from the
+median, which no value far out moves, or than so many roundings."""
+FAR, TOO_FAR = 1e6, 1e30
+"""From the first to the last value it is so many times as far as most of them lie: odd, and too far for floats."""
 HUGE = 1e150
 """Numbers up to this one have squares that are finite."""
 LINES = 40
@@ -150,13 +154,32 @@ def _of_numbers(observed: pd.Series, family: Family, kind: Kind, where: str) -> 
             f"{'categorical' if family == 'whole' else 'real'} with kinds"
         )
     dtype = "float64" if kind == "real" and family == "whole" else str(observed.dtype)
-    return Column(str(observed.name), kind, dtype=dtype, **_measures(values, kind))
+    column = Column(str(observed.name), kind, dtype=dtype, **_measures(values, kind))
+    if _reach(column) > TOO_FAR:
+        raise ChainruleError(
+            f"{where} {_ends(column)}, too far beyond where most values lie: if the ends stand for missing values, say "
+            "so with missing, or leave it out with drop"
+        )
+    return column
+
+
+def _reach(column: Column) -> float:
+    """How many times as far it is from its first value to its last one as most of them lie."""
+    knots = column.knots
+    whole, most = knots[-1] - knots[0], knots[-1 - KNOTS // 10] - knots[KNOTS // 10]
+    return whole / most if most else 1.0
+
+
+def _ends(column: Column) -> str:
+    return f"reaches from {column.knots[0]:.15g} to {column.knots[-1]:.15g}"
 
 
 def _measures(values: Array, kind: Kind) -> dict[str, Any]:
     """The quantiles of a column's values [n], and the least difference between two of them."""
-    steps = np.diff(np.unique(values))
-    steps = steps[steps > NOISE * steps.sum()]
+    distinct = np.unique(values)
+    steps, sizes = np.diff(distinct), np.maximum(np.abs(distinct[1:]), np.abs(distinct[:-1]))
+    spread = float(np.median(np.abs(values - np.median(values))))
+    steps = steps[steps > np.maximum(ROUNDINGS * np.spacing(sizes), NOISE * spread)]
     resolution = 1.0 if kind != "real" or not len(steps) else float(steps.min())
     return {"knots": tuple(np.quantile(values, np.linspace(0, 1, KNOTS)).tolist()), "resolution": resolution}
 
@@ -194,6 +217,11 @@ def _hint(observed: pd.Series) -> str:
     numbers = pd.to_numeric(words, errors="coerce")
     if numbers.notna().mean() > 0.5:
         others = words[numbers.isna()]
+        if words.str.fullmatch(CODE).any():
+            return (
+                "; they are digits of which some begin with 0, as codes do: if they are numbers, call the column of a "
+                "file count with kinds, or convert that of a frame with pandas.to_numeric"
+            )
         if not len(others):
             return "; they are numbers kept as strings: convert them with pandas.to_numeric"
         return (
@@ -222,7 +250,7 @@ def _in_words(series: pd.Series, column: Column) -> str:
 
 
 def _doubts(frame: pd.DataFrame, table: Table) -> list[str]:
-    """What was read as levels and may be none."""
+    """What was read as levels, or as numbers, and may be none."""
     hints = {each.name: _hint(frame[each.name].dropna()) for each in table.columns if each.discrete}
     notes = [f"column {name!r} is read as categories{hint}" for name, hint in hints.items() if hint]
     levels = {each.name: each.levels for each in table.columns if not hints.get(each.name)}
@@ -233,4 +261,9 @@ def _doubts(frame: pd.DataFrame, table: Table) -> list[str]:
             notes.append(
                 f"{word!r} is read as a level, in {where}; if it stands for a missing value, give it as missing"
             )
-    return notes
+    far = [column for column in table.columns if not column.discrete and _reach(column) > FAR]
+    return notes + [
+        f"column {each.name!r} {_ends(each)}, far beyond where most values lie: if the ends stand for missing values, "
+        "say so with missing"
+        for each in far
+    ]

@@ -6,17 +6,22 @@ import csv
 import gzip
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 
+from chainrule.conditionals.mixture import LARGEST
 from chainrule.data.raw import unreadable
 from chainrule.domain import Table
+from chainrule.domain.table import NUMBERS as OF_NUMBERS
+from chainrule.domain.table import Kind
 from chainrule.errors import ChainruleError
 
 TABS, PARQUET = r"\.tsv(\.gz)?$", r"\.parquet$"
+CODE, WHOLE = r"\s*0\d+\s*", r"\s*[-+]?\d+\s*"
+"""Digits that begin with a zero are no number, but a code; and whole numbers."""
 
 Family = Literal["bool", "whole", "float", "text", "category"]
 """What a column of a frame holds, whatever the type that it holds it in."""
@@ -24,41 +29,106 @@ NUMBERS = ("integer", "floating", "mixed-integer-float")
 """pandas' words for Python's numbers; it keeps whole numbers beyond 64 bits so."""
 
 
-def read_frame(path: Path, missing: Sequence[str] = (), table: Table | None = None) -> pd.DataFrame:
+class Content(NamedTuple):
+    """The text of a file, and how it is a table."""
+
+    path: Path
+    text: str
+    separator: str
+    names: list[str]
+
+    def parsed(self, **how: Any) -> pd.DataFrame:
+        """Its fields, by pandas."""
+        try:
+            frame: pd.DataFrame = pd.read_csv(
+                io.StringIO(self.text),
+                sep=self.separator,
+                header=0,
+                names=self.names,
+                index_col=False,
+                low_memory=False,  # in pieces, one column could get two types
+                **how,
+            )
+        except Exception as error:
+            raise unreadable(self.path, error) from error
+        return frame
+
+
+def read_frame(
+    path: Path,
+    missing: Sequence[str] = (),
+    table: Table | None = None,
+    kinds: Mapping[str, Kind] | None = None,
+) -> pd.DataFrame:
     """The table in a file, .csv or .tsv (also .gz) or .parquet.
+
+    Fields of text are read as numbers where all of a column are; but not if one begins with a zero, as codes do, or if
+    the column is called binary or categorical: its levels are the words of the file.
 
     Args:
         missing: words that are read as missing, besides those of pandas: an empty field, NA, NaN, null, None, …
         table: what the rows will be of, if it is known: words of text are not taken for numbers then.
+        kinds: of columns, where the file is not to say.
 
     Raises:
         ChainruleError: unreadable, not UTF-8, empty, columns without names of their own, rows of different lengths.
     """
     if re.search(PARQUET, path.name, re.IGNORECASE):
         return _read_parquet(path, missing)
+    content, called = _content(path), _called(table, kinds or {})
+    fields = _fields(content)
+    words = [name for name in fields if _is_text(fields[name], missing, called.get(str(name)))]
+    frame = content.parsed(dtype=dict.fromkeys(words, "str"), na_values=list(missing))
+    free = [str(name) for name in frame if name not in words and called.get(str(name)) != "real"]
+    return frame.assign(**{name: _exact(frame[name], fields[name]) for name in free})
+
+
+def read_fields(path: Path) -> pd.DataFrame | None:
+    """A file of text as it stands: every field a string, but for empty ones, which are missing; None of Parquet.
+
+    Raises:
+        ChainruleError: as for `read_frame`.
+    """
+    return None if re.search(PARQUET, path.name, re.IGNORECASE) else _fields(_content(path))
+
+
+def _fields(content: Content) -> pd.DataFrame:
+    return content.parsed(dtype="str", keep_default_na=False, na_values=[""])
+
+
+def _called(table: Table | None, kinds: Mapping[str, Kind]) -> dict[str, Kind]:
+    """The columns whose kinds are known, but for those of levels that are no strings, which are read as such."""
+    known = () if table is None else table.columns
+    of_words = {each.name for each in known if any(isinstance(level, str) for level in each.levels)}
+    return {**kinds, **{each.name: each.kind for each in known if not each.discrete or each.name in of_words}}
+
+
+def _is_text(fields: pd.Series, missing: Sequence[str], kind: Kind | None) -> bool:
+    """Are a column's fields words, whatever they look like?"""
+    if kind is not None:
+        return kind not in OF_NUMBERS
+    return bool((fields.str.fullmatch(CODE) & ~fields.isin(list(missing))).any())
+
+
+def _exact(column: pd.Series, fields: pd.Series) -> pd.Series:
+    """The column, with all digits of large whole numbers beside holes, for which pandas takes floats or strings."""
+    if column.dtype.kind != "O" and not (column.dtype.kind == "f" and (column.abs() >= LARGEST).any()):
+        return column
+    whole = fields.str.fullmatch(WHOLE) & column.notna()
+    if not whole.any() or not (whole | column.isna() | fields.isna()).all():
+        return column
+    numbers = [int(word) if known else None for word, known in zip(fields, whole, strict=True)]
+    small = all(number is None or abs(number) < 2**63 for number in numbers)
+    return pd.Series(numbers, index=column.index, dtype="Int64" if small else object)
+
+
+def _content(path: Path) -> Content:
     text = _text(path)
     separator = "\t" if re.search(TABS, path.name, re.IGNORECASE) else ","
     try:
-        names = _checked_header(text, separator, path)
-        return pd.read_csv(
-            io.StringIO(text),
-            sep=separator,
-            header=0,
-            names=names,
-            index_col=False,
-            dtype={name: "str" for name in names if table is not None and name in _text_columns(table)},
-            na_values=list(missing),
-            low_memory=False,  # in pieces, one column could get two types
-        )
-    except ChainruleError:
-        raise
-    except Exception as error:
+        return Content(path, text, separator, _checked_header(text, separator, path))
+    except csv.Error as error:
         raise unreadable(path, error) from error
-
-
-def _text_columns(table: Table) -> set[str]:
-    """The columns whose levels are strings."""
-    return {column.name for column in table.columns if any(isinstance(level, str) for level in column.levels)}
 
 
 def _text(path: Path) -> str:
@@ -97,6 +167,7 @@ def _checked_header(text: str, separator: str, path: Path) -> list[str]:
 def _read_parquet(path: Path, missing: Sequence[str]) -> pd.DataFrame:
     try:
         frame = pd.read_parquet(path, engine="pyarrow")
+        frame = frame.reset_index([name for name in frame.index.names if name is not None])
     except ImportError as error:
         raise ChainruleError(f"{path} needs the library pyarrow: pip install 'chainrule[parquet]'") from error
     except Exception as error:

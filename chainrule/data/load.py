@@ -115,7 +115,7 @@ def load_table(source: str | Path, recipe: Preprocessing, domain: Domain | None)
         raise ChainruleError(f"binarize and levels are for gray values, and {source} is a table; leave them out")
     if domain is not None and not isinstance(domain, Table):
         raise ChainruleError(f"{source} is a table, and data of {domain} are meant; give an array or images")
-    frame = read_frame(existing(source), recipe.missing, domain)
+    frame = read_frame(existing(source), recipe.missing, domain, recipe.kinds)
     table, about = (domain, ()) if domain else infer_table(frame, recipe.kinds, recipe.drop, source)
     rows = to_rows(frame.drop(columns=list(recipe.drop), errors="ignore"), table, source)
     parts, parted = with_splits({WHOLE: rows.known(source)}, None, recipe.seed, source)

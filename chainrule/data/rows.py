@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +12,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from chainrule.data.frames import check_frame, family_of
+from chainrule.conditionals.mixture import LARGEST
+from chainrule.data.frames import WHOLE, check_frame, family_of
 from chainrule.data.raw import Array
 from chainrule.domain import Column, Table
 from chainrule.domain.table import Level
@@ -92,7 +95,7 @@ def to_rows(frame: pd.DataFrame, table: Table, source: object = "the frame") -> 
             values[:, site], unseen[:, site], found = _places(series, column, where)
             strange |= {column.name: found} if found else {}
         else:
-            values[:, site] = _numbers(series, where)
+            values[:, site] = _numbers(series, column, where)
     return Rows(
         checked(torch.from_numpy(values), table, source), torch.from_numpy(unseen), strange, _extra(frame, table)
     )
@@ -135,10 +138,17 @@ def _places(series: pd.Series, column: Column, where: str) -> tuple[Array, Array
     known = {_key(level, text): place for place, level in enumerate(column.levels)}
     codes, uniques = pd.factorize(series, use_na_sentinel=True)
     values = [plain(value) for value in uniques]
-    place = np.array([known.get(_key(value, text), np.nan) for value in values] + [np.nan])  # the last: of missing, -1
+    place = np.array([_place(known, _key(value, text)) for value in values] + [np.nan])  # the last: of missing, -1
     counts = np.bincount(codes[codes >= 0], minlength=len(values))
     strange = {str(value): int(counts[code]) for code, value in enumerate(values) if np.isnan(place[code])}
     return place[codes], np.isnan(place[codes]) & (codes >= 0), strange
+
+
+def _place(known: Mapping[Level, int], key: Level) -> float:
+    """The place of a level; a word 4.0 is the level 4 if it is none itself, since beside holes files have it so."""
+    if key not in known and isinstance(key, str) and re.fullmatch(r"-?\d+(\.0)?", key):
+        key = key.removesuffix(".0") if key.endswith(".0") else f"{key}.0"
+    return known.get(key, np.nan)
 
 
 def _key(value: Level, text: bool) -> Level:
@@ -168,8 +178,20 @@ def plain(value: Any) -> Level:
     return found
 
 
-def _numbers(series: pd.Series, where: str) -> Array:
+def _numbers(series: pd.Series, column: Column, where: str) -> Array:
     """The values of a column of numbers; strings that hold numbers will do."""
+    read = _read_numbers(series, where)
+    for row in np.flatnonzero(np.abs(read) == LARGEST) if column.kind != "real" else ():  # those beyond are refused
+        value = series.iloc[row]
+        if not isinstance(value, float) and re.fullmatch(WHOLE, str(value)) and abs(int(value)) > LARGEST:
+            raise ChainruleError(
+                f"{where} has {value} in row {row}, and whole numbers beyond 2^53 are not exact as floats; correct it, "
+                "or leave out the row"
+            )
+    return read
+
+
+def _read_numbers(series: pd.Series, where: str) -> Array:
     if family_of(series, where) in ("text", "category"):
         read = pd.to_numeric(series.astype(object), errors="coerce")
         wrong = (read.isna() & series.notna()).to_numpy()
@@ -244,10 +266,15 @@ def _numeric(name: str, values: Array, missing: bool) -> Any:
     return dtype if fits else "Int64" if missing else np.int64
 
 
-def fill(frame: pd.DataFrame, values: pd.DataFrame) -> pd.DataFrame:
+def fill(frame: pd.DataFrame, values: pd.DataFrame, missing: Array | None = None) -> pd.DataFrame:
     """The frame with what is missing taken from as many rows of values, as `to_frame` gives them; all else is kept.
 
-    A column keeps its type if that can hold what is filled in.
+    A column keeps its type if that can hold what is filled in. Among the words of a file, numbers have a point only if
+    others of the column have one, or a fraction.
+
+    Args:
+        missing: bool [n, D], in the order of the columns of values, what is missing: words of a file may say so, such
+            as NA. What pandas takes for missing, unless given.
 
     Example:
         >>> fill(pd.DataFrame({"a": [1.5, None], "b": ["x", None]}), pd.DataFrame({"a": [0.0, 2.5]}))
@@ -256,15 +283,56 @@ def fill(frame: pd.DataFrame, values: pd.DataFrame) -> pd.DataFrame:
         1  2.5  NaN
     """
     values = values.set_axis(frame.index)
-    return frame.assign(**{str(name): _filled(frame[name], values[name]) for name in values})
+    holes = frame[list(values)].isna().to_numpy() if missing is None else missing
+    filled = {str(name): _filled(frame[name], values[name], holes[:, at]) for at, name in enumerate(values)}
+    return frame.assign(**filled)
 
 
-def _filled(series: pd.Series, values: pd.Series) -> pd.Series:
-    holes = series.isna()
+def _filled(series: pd.Series, values: pd.Series, holes: Array) -> pd.Series:
     if not holes.any():
         return series
-    if holes.all() or isinstance(series.dtype, pd.CategoricalDtype):  # that may lack some levels
-        series = series.astype(values.dtype)
-    elif series.dtype.kind in "iu" and values.dtype != series.dtype:
-        series = series.astype("Int64" if (values == values.round()).all() else "Float64")
+    if isinstance(series.dtype, pd.StringDtype):
+        return series.mask(holes, _as_written(values, series[~holes].dropna()).astype(series.dtype))
+    if holes.all():
+        return values
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        return _filled_categories(series, values, holes)
+    return (_filled_numbers if series.dtype.kind in "iuf" else _replaced)(series, values, holes)
+
+
+def _replaced(series: pd.Series, values: pd.Series, holes: Array) -> pd.Series:
     return series.mask(holes, values.astype(series.dtype))
+
+
+def _filled_categories(series: pd.Series, values: pd.Series, holes: Array) -> pd.Series:
+    """Some levels may be no categories of the series, and some of its categories, never seen in training, no levels."""
+    if isinstance(values.dtype, pd.CategoricalDtype) and series[~holes].isin(values.cat.categories).all():
+        return _replaced(series.astype(values.dtype), values, holes)
+    return _replaced(series.astype(object), values, holes).infer_objects()
+
+
+def _filled_numbers(series: pd.Series, values: pd.Series, holes: Array) -> pd.Series:
+    """The levels of the table may be words, and words of numbers, and a narrow type may not hold all numbers."""
+    numbers = pd.to_numeric(values.astype(object), errors="coerce")
+    if bool((numbers.isna() & values.notna()).any()):
+        return _replaced(series.astype(object), values, holes)
+    if series.dtype.kind in "iu" and values.dtype != series.dtype:
+        series = series.astype("Int64" if (numbers == numbers.round())[holes].all() else "Float64")
+    return _replaced(series, numbers, holes)
+
+
+def _as_written(values: pd.Series, known: pd.Series) -> pd.Series:
+    """The values as words of a column in which these are known: with a point or without, in upper case or lower."""
+    point = bool(known.str.contains(".", regex=False).any())
+    case = next((case for case in (str.upper, str.lower) if len(known) and (known == known.map(case)).all()), str)
+    return pd.Series([_word(plain(value), point, case) for value in values], values.index, dtype=object)
+
+
+def _word(value: Any, point: bool, case: Callable[[str], str]) -> str | None:
+    if pd.isna(value):
+        return None
+    if isinstance(value, bool):
+        return case(str(value))
+    if isinstance(value, int | float) and float(value).is_integer():
+        return str(float(value)) if point else str(int(value))
+    return str(value)
