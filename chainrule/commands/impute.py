@@ -13,7 +13,7 @@ from chainrule.commands.common import TABLES, add_data, add_run, check_count, ch
 from chainrule.commands.missing import add_missing, check_missing, telling_collapse, worth
 from chainrule.commands.tables import check_parquet, load_rows, warn_of_unseen, write_frame
 from chainrule.data import Rows, to_frame
-from chainrule.data.rows import fill
+from chainrule.data.rows import fill, with_decimals
 from chainrule.domain import Domain, Table
 from chainrule.errors import ChainruleError
 from chainrule.evidence import Drawing, Imputation, draw_missing
@@ -96,7 +96,7 @@ def filled(frame: pd.DataFrame, table: Table, rows: Rows, found: Imputation | No
 def put(frame: pd.DataFrame, table: Table, rows: Rows, values: Tensor) -> pd.DataFrame:
     """The frame with these values [m, D] of its m rows that lack some, where they do."""
     whole = rows.values.clone()
-    whole[missing_in(rows).any(1)] = values
+    whole[missing_in(rows).any(1)] = with_decimals(values, table)
     return fill(frame, to_frame(whole, table), missing_in(rows).numpy())
 
 

@@ -34,9 +34,9 @@ def run(args: Namespace) -> int:
         x = sample(model, args.n, seed=args.seed, temperature=args.temperature, tick=shown)
     if isinstance(model.domain, Table):
         from chainrule.commands.tables import write_frame  # imports pandas, which images do not need
-        from chainrule.data import to_frame
+        from chainrule.data.rows import to_frame, with_decimals
 
-        write_frame(out, to_frame(x, model.domain))
+        write_frame(out, to_frame(with_decimals(x, model.domain), model.domain))
     else:
         write_data(out, x, model.domain)
     print(f"{counted(args.n, 'sample')}: {out}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -237,6 +238,21 @@ def to_frame(values: Tensor, table: Table) -> pd.DataFrame:
     """
     rows = checked(values.detach().cpu().double(), table, "the data").numpy()
     return pd.DataFrame({column.name: _series(rows[:, site], column) for site, column in enumerate(table.columns)})
+
+
+def with_decimals(values: Tensor, table: Table) -> Tensor:
+    """Drawn rows of a table, the real values rounded to as many decimals as the resolution of their column has.
+
+    Example:
+        >>> bill = Column("bill", "real", knots=[30 + k / 10 for k in range(32)], resolution=0.1)
+        >>> with_decimals(torch.tensor([[49.07171536815871]]).double(), Table([bill])).item()
+        49.1
+    """
+    columns = []
+    for column, drawn in zip(table.columns, values.unbind(-1), strict=True):
+        decimals = max(0, -math.floor(math.log10(column.resolution) + 1e-9))
+        columns.append(torch.from_numpy(drawn.numpy().round(decimals)) if column.kind == "real" else drawn)
+    return torch.stack(columns, -1)
 
 
 def _series(values: Array, column: Column) -> pd.Series:
