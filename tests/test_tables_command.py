@@ -118,6 +118,7 @@ def test_rows_with_gaps_are_scored_by_what_is_known(run, folder):
     gap = holed(people()).isna().any(axis=1)
     assert gap.any()
     assert found["log_prob"].notna().all()
+    assert found["known"].tolist() == holed(people()).notna().sum(axis=1).tolist()
     rows = cr.data.to_rows(holed(people()), model.domain).values
     assert -found["log_prob"].mean() == pytest.approx(cr.evaluate(model, rows).nats, abs=1e-5)
     several = scores(run("score", "family", "--data", "gaps.csv", "--members", 3)[1])
@@ -152,7 +153,8 @@ def test_what_is_missing_is_filled_in_and_all_else_is_kept(run, folder, fill):
     status, said, _ = run("impute", "family", "--data", "gaps.csv", "--out", out, "--fill", fill, "-n", 40)
     gaps, found = holed(people()), pd.read_csv(folder / out)
     count = int(gaps.isna().to_numpy().sum())
-    assert (status, said) == (0, f"{count} missing values in {int(gaps.isna().any(axis=1).sum())} of 200 rows: {out}\n")
+    where = f"in {int(gaps.isna().any(axis=1).sum())} of 200 rows"
+    assert (status, said) == (0, f"{count} missing values {where}, filled in by {fill}: {out}\n")
     assert found.notna().all(axis=None)
     assert found.columns.tolist() == gaps.columns.tolist()
     kept = gaps.notna().to_numpy()
@@ -191,7 +193,7 @@ def test_a_value_never_seen_is_kept_and_nothing_is_concluded_from_it(run, folder
     frame.to_csv(folder / "yeti.csv", index=False)
     status, out, err = run("impute", "family", "--data", "yeti.csv", "--out", "yeti-full.csv")
     found = pd.read_csv(folder / "yeti-full.csv")
-    assert (status, found["sort"][2], "1 missing value in 1 of 6 rows" in out) == (0, "yeti", True)
+    assert (status, found["sort"][2], "1 missing value in 1 of 6 rows, filled" in out) == (0, "yeti", True)
     assert found["legs"].notna().all()
     assert "they are kept, and nothing is concluded from them" in err
 

@@ -68,7 +68,8 @@ def run(args: Namespace) -> int:
     found = drawn(args, model, rows, n)
     write_frame(out, filled(frame, table, rows, found, args.fill, n))
     holes = counted(int(missing.sum()), "missing value")
-    print(f"{holes} in {int(missing.any(1).sum())} of {counted(len(frame), 'row')}: {out}")
+    how = f"{counted(n, 'draw')} of each" if args.fill == "draws" else f"filled in by {args.fill}"
+    print(f"{holes} in {int(missing.any(1).sum())} of {counted(len(frame), 'row')}, {how}: {out}")
     if found is not None and not bool(found.exact.all()):
         print(f"{int((~found.exact).sum())} rows by {counted(args.particles, 'particle')} each: {worth(found)}")
     return 0

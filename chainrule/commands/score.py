@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from chainrule.models import Density
 from chainrule.progress import bar
 from chainrule.tasks.evaluate import log_prob_all
 
-ROW, LOG_PROB = "row", "log_prob"
+ROW, LOG_PROB, KNOWN = "row", "log_prob", "known"
 DECIMALS = 6
 
 
@@ -63,7 +64,7 @@ def scored_rows(args: Namespace, model: Density) -> pd.DataFrame:
     """Every row of a table with its number, from 0, and log p of what is known of it; -inf where a value is new."""
     assert isinstance(model.domain, Table), "tables alone have rows"
     frame, rows = load_rows(args, model.domain)
-    for name in (ROW, LOG_PROB):
+    for name in (ROW, LOG_PROB, KNOWN):
         if name in frame:
             raise ChainruleError(
                 f"{args.data} has a column {name!r}, which the scores would take the place of; rename it"
@@ -73,6 +74,12 @@ def scored_rows(args: Namespace, model: Density) -> pd.DataFrame:
     log_probs = torch.full((len(frame),), -torch.inf, dtype=torch.float64)
     log_probs[possible] = scores(args, model, rows.values[possible])
     about = pd.DataFrame({ROW: range(len(frame)), LOG_PROB: log_probs.numpy().round(DECIMALS)}, index=frame.index)
+    known = ~rows.values.isnan() | rows.unseen
+    gaps = int((~known).any(1).sum())
+    if gaps:
+        about[KNOWN] = known.sum(1).numpy()
+        note = "log p is of what is known: compare rows of which as much is"
+        print(f"{args.data}: {gaps} of {len(frame)} rows lack values, and {note}", file=sys.stderr)
     return pd.concat([about, frame], axis=1)
 
 

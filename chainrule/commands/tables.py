@@ -27,12 +27,12 @@ def load_rows(args: Namespace, table: Table) -> tuple[pd.DataFrame, Rows]:
     Raises:
         ChainruleError: no table, or one of other columns.
     """
-    recipe, _ = recorded_data(Path(args.run))
+    recipe = recorded_data(Path(args.run))[0] or Preprocessing()
     if not is_table(args.data):
         raise ChainruleError(f"{args.run} knows a table, and {args.data} is none; give a file .csv, .tsv or .parquet")
     path = existing(args.data)
-    frame = read_frame(path, (recipe or Preprocessing()).missing, table)
-    rows = to_rows(frame, table, args.data)
+    frame = read_frame(path, recipe.missing, table)
+    rows = to_rows(frame.drop(columns=list(recipe.drop), errors="ignore"), table, args.data)
     for note in rows.notes:
         print(f"{args.data}: {note}", file=sys.stderr)
     fields = None if Path(args.out or "").suffix == ".parquet" else read_fields(path)

@@ -111,10 +111,10 @@ def load_table(source: str | Path, recipe: Preprocessing, domain: Domain | None)
     from chainrule.data.frames import read_frame
     from chainrule.data.rows import to_rows
 
-    if recipe.converts:
-        raise ChainruleError(f"binarize and levels are for gray values, and {source} is a table; leave them out")
     if domain is not None and not isinstance(domain, Table):
         raise ChainruleError(f"{source} is a table, and data of {domain} are meant; give an array or images")
+    if recipe.converts:
+        raise ChainruleError(f"binarize and levels are for gray values, and {source} is a table; leave them out")
     frame = read_frame(existing(source), recipe.missing, domain, recipe.kinds)
     table, about = (domain, ()) if domain else infer_table(frame, recipe.kinds, recipe.drop, source)
     rows = to_rows(frame.drop(columns=list(recipe.drop), errors="ignore"), table, source)

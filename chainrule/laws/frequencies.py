@@ -38,7 +38,9 @@ def sample_frequencies(model: Density, seed: int = 0) -> str:
     test = frequency_fault if model.domain.size <= COUNTABLE else share_fault
     found = [test(each, seed, which) for which, each in variants(model, seed)]
     draws = DRAWS if test is frequency_fault else SHARED
-    return f"{draws} samples, chi-square p = {min(found):.2g} at these and at moved weights"
+    return (
+        f"{draws} samples, chi-square p = {min(found):.2g} at these and at moved weights (broken below {IMPROBABLE:g})"
+    )
 
 
 def frequency_fault(model: Density, seed: int, which: str) -> float:

@@ -267,7 +267,7 @@ def not_first(model: Density) -> str:
     """Why a model cannot tell the probability of the values there are, where others are missing."""
     return (
         f"values are missing, and no order of this {type(model).__name__} begins with the others; make a MADE with "
-        "agnostic='order' and without a number of masks, or drop these rows"
+        "agnostic='order' (train with --model.agnostic order) and without a number of masks, or drop these rows"
     )
 
 

@@ -16,7 +16,7 @@ class Settings:
     """How a model is trained.
 
     Args:
-        epochs: passes over the training data; 20 unless `updates` are given.
+        epochs: passes over the training data; 20 unless `updates` are given, of a table as many as take 2000 updates.
         batch_size: data in one update, over all processes together.
         updates: instead of epochs, exactly so many updates: a part of an epoch, or several and a part.
         optimiser: the rule of the update.
