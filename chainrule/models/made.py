@@ -80,8 +80,10 @@ class MADE(AutoregressiveModel):
         linears = [MaskedLinear(mask, rng) for mask in self._masks(self.order, degrees)]
         self.layers, self.output = nn.ModuleList(linears[:depth]), linears[depth]
         nn.init.zeros_(self.output.weight)  # all conditionals start as the domain has them, uniform for levels
+        initial = domain.initial
         with torch.no_grad():
-            self.output.bias.copy_(domain.initial.flatten())
+            self.output.bias.copy_(initial.flatten())
+        self._shape = tuple(initial.shape)  # of the numbers of a datum
         self.skip = linears[depth + 1] if direct else None
         if self.skip is not None:
             nn.init.zeros_(self.skip.weight)
@@ -147,7 +149,7 @@ class MADE(AutoregressiveModel):
         logits = self.output(h, masks[depth])
         if self.skip is not None:
             logits = logits + self.skip(x, masks[depth + 1])
-        return self.domain.conditionals(logits.view(len(x), *self.domain.initial.shape))
+        return self.domain.conditionals(logits.view(len(x), *self._shape))
 
     @property
     def _linears(self) -> list[MaskedLinear]:
