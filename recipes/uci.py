@@ -48,6 +48,7 @@ SEVERAL: dict[str, tuple[Chosen, ...]] = {
     "dna": (
         {"hidden": (30,), "direct": True, "masks": 16, "updates": 24000, **ADAM},
         {"hidden": (100,), "direct": True, "masks": 16, "updates": 4000, **SGD},
+        {"hidden": (500,), "direct": True, "masks": 16, "updates": 2000, **SGD, "weight_decay": 3e-2},
         WIDE,
     ),
     "nips": (
