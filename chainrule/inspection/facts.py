@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor, nn
 
 from chainrule.laws import dependence
-from chainrule.models.base import AutoregressiveModel
+from chainrule.models import MADE, AutoregressiveModel
 from chainrule.order import natural, raster
 
 LARGEST_TRIED = 1024
@@ -158,7 +158,12 @@ def describe_model(model: AutoregressiveModel) -> str:
 
 
 def describe_order(model: AutoregressiveModel) -> str:
-    """Raster, natural, or the first sites of another order."""
+    """Raster, natural, or the first sites of another order; and whether it is one of many."""
+    many = isinstance(model, MADE) and model.agnostic in ("order", "both")
+    return f"{_one_order(model)}{', of a family of orders' if many else ''}"
+
+
+def _one_order(model: AutoregressiveModel) -> str:
     if model.order == raster(model.domain):
         return "raster: row, column, channel" if model.domain.is_image else "first site to last"
     if model.order == natural(model.domain):
