@@ -27,7 +27,7 @@ def main() -> None:
     optimiser = torch.optim.AdamW(model.parameters())
 
     def draw(update: int) -> None:
-        model.drawn_masks(update)
+        model._masks(*model._turn(update))
 
     def step(update: int) -> None:
         optimiser.zero_grad(set_to_none=True)

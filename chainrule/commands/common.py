@@ -80,8 +80,8 @@ def add_run(parser: ArgumentParser) -> None:
 
 def add_data(parser: ArgumentParser, otherwise: str = "") -> None:
     """--data, which has to be given, unless it is said what is done otherwise."""
-    words = SOURCES_IN_WORDS
-    parser.add_argument("--data", type=str, required=not otherwise, help="; ".join(filter(None, [words, otherwise])))
+    words = filter(None, [SOURCES_IN_WORDS, otherwise])
+    parser.add_argument("--data", type=str, required=not otherwise, help="; ".join(words))
 
 
 def add_split(parser: ArgumentParser, otherwise: str = "") -> None:

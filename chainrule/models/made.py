@@ -116,7 +116,7 @@ class MADE(AutoregressiveModel):
         order, degrees = self._turn(update)
 
         def whole(x: Tensor) -> Tensor:
-            return summed(self._through(self.domain.check(x), self.drawn_masks(update)).log_prob(x))
+            return summed(self._through(self.domain.check(x), self._masks(order, degrees)).log_prob(x))
 
         def part(x: Tensor, known: Tensor) -> Tensor:
             if not self.any_order and not bool(order.is_prefix(known.cpu())):
@@ -125,10 +125,6 @@ class MADE(AutoregressiveModel):
             return summed(conditionals.log_prob(x) * known)
 
         return by_pattern(x, whole, part)
-
-    def drawn_masks(self, update: int) -> list[Tensor]:
-        """The masks of the member that this update trains: of each hidden layer, the output, and direct weights."""
-        return self._masks(*self._turn(update))
 
     def _turn(self, update: int) -> tuple[Order, list[Tensor]]:
         """Order and hidden degrees of the member whose turn it is."""
