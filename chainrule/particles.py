@@ -178,11 +178,17 @@ class _Swarm:
         groups = self.model.schedule.given(self.evidence)
         first = torch.zeros_like(self.evidence[0])
         first[self.model.schedule.sites_before(groups)] = True
-        with evaluating(self.model):
-            begun = self.model.log_prob_of(self.given[:1].to(self.model.device), first)
-        self.log_weights += begun.cpu().double()
+        self.log_weights += self.log_prob_of_first(first)
         self.left -= int(first.sum())
         return walk(self.model, len(self.given), self.choose, self.given, groups, self.reorder).cpu()
+
+    def log_prob_of_first(self, first: Tensor) -> float:
+        """log p of the given values at the sites of the first groups (bool [D]), which look at each other alone."""
+        x = torch.where(first.view(self.given.shape[1:]), self.given[0], torch.zeros_like(self.given[0]))[None]
+        x = x.to(self.model.device)
+        with evaluating(self.model):
+            by_site = self.model.conditionals(x).log_prob(x).flatten(1).cpu()
+        return float(by_site[:, first].double().sum())
 
     def choose(self, sites: Tensor, conditionals: Distributions) -> Tensor:
         """Draws what is missing, and weighs by what is given."""

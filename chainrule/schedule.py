@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -37,11 +38,14 @@ class Schedule:
 
     def given(self, evidence: Tensor) -> int:
         """How many of the first groups lie wholly within `evidence` (bool [n, D]) for every datum."""
-        always = evidence.all(0)
-        for step, group in enumerate(self.groups):
-            if not bool(always[group].all()):
-                return step
-        return len(self.groups)
+        first = torch.cat([self._step[~evidence.all(0)], torch.tensor([len(self)])])
+        return int(first.min())
+
+    @cached_property
+    def _step(self) -> Tensor:
+        """The step of each site, int64 [D]."""
+        steps = torch.arange(len(self)).repeat_interleave(torch.tensor([len(group) for group in self.groups]))
+        return steps[torch.cat(self.groups).argsort()]
 
     def sites_before(self, step: int) -> Tensor:
         """The sites of the groups before `step`, in their order."""

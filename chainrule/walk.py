@@ -60,7 +60,7 @@ def walk(
         for sites in model.schedule.after(groups):
             values = choose(sites, model.predict(state))
             state = model.advance(state, values)
-            x[:, sites.to(x.device)] = values.to(x)
+            x.index_copy_(1, sites.to(x.device), values.to(x))
             rows = reorder() if reorder else None
             if rows is not None:
                 state, x = model.select(state, rows), x[rows.to(x.device)]
@@ -69,9 +69,10 @@ def walk(
 
 def drawing(noise: Tensor, temperature: float) -> Choose:
     """Chooses each value by inverting its distribution function at `noise` [n, D]."""
+    by_site = noise.t().contiguous()  # that of a group is then in one place
 
     def choose(sites: Tensor, conditionals: Distributions) -> Tensor:
-        return conditionals.tempered(temperature).icdf(noise[:, sites])
+        return conditionals.tempered(temperature).icdf(by_site.index_select(0, sites).t())
 
     return choose
 
@@ -81,7 +82,8 @@ def keeping(given: Tensor, evidence: Tensor, otherwise: Choose) -> Choose:
 
     def choose(sites: Tensor, conditionals: Distributions) -> Tensor:
         values = otherwise(sites, conditionals)
-        return torch.where(evidence[:, sites].to(values.device), given[:, sites].to(values), values)
+        known, theirs = evidence.index_select(1, sites), given.index_select(1, sites)
+        return torch.where(known.to(values.device), theirs.to(values), values)
 
     return choose
 
@@ -116,8 +118,10 @@ def walk_all(
             shares = list(model.drawn(given[rows], known, noise[:, -1]))
         for member, its in shares:
             mine = given[rows[its]]
-            choose = keeping(mine.flatten(1), known[its], drawing(noise[its], temperature))
-            x[rows[its]] = walk(member, len(its), choose, mine, member.schedule.given(known[its])).cpu()
+            groups, choose = member.schedule.given(known[its]), drawing(noise[its], temperature)
+            if bool(known[its].any()):
+                choose = keeping(mine.flatten(1), known[its], choose)
+            x[rows[its]] = walk(member, len(its), choose, mine, groups).cpu()
         if tick:
             tick(len(rows))
     return x

@@ -217,7 +217,7 @@ class Dilated(MaskedConv2d):
 
 
 class Planted(PixelCNN):
-    """Its first layer is of another class, which does otherwise than it predicts."""
+    """Its first layer is of another class, which does otherwise than it predicts. A walk runs `conditionals`."""
 
     layer: type[MaskedConv2d]
 
@@ -225,6 +225,9 @@ class Planted(PixelCNN):
         super().__init__(domain, blocks, features)
         colours = domain.shape[0]
         self.first = self.layer(torch.arange(colours), colour_groups(2 * features, colours), 7, "A", generator(0))
+
+    def conditionals(self, x):
+        return super().conditionals(x)
 
 
 class FurtherUp(Planted):

@@ -68,12 +68,13 @@ def test_a_walk_from_a_prefix_takes_it_as_given():
 
     def choose(sites, conditionals):
         visited.extend(sites.tolist())
-        return torch.zeros(3, 1, dtype=torch.int64)
+        return torch.zeros(3, len(sites), dtype=torch.int64)
 
     walked = walk(model, 3, choose, x, groups=4).flatten(1)
-    assert tuple(visited) == model.order.permutation[4:]
-    assert torch.equal(walked[:, model.order.sites[:4]], x.flatten(1)[:, model.order.sites[:4]])
-    assert walked[:, model.order.sites[4:]].eq(0).all()
+    first = model.schedule.sites_before(4)
+    assert visited == torch.cat(model.schedule.after(4)).tolist()
+    assert torch.equal(walked[:, first], x.flatten(1)[:, first])
+    assert walked[:, visited].eq(0).all()
 
 
 # Sampling.

@@ -58,10 +58,11 @@ class Conditionals(Distributions):
         In float64 and on the CPU, whatever the logits are in: in float32 the last of 256 levels would get what the
         rounding of the others leaves, and no device draws otherwise than another.
         """
-        logits = self.logits.detach().cpu().double()
-        table = torch.stack([(-logits).sigmoid(), logits.sigmoid()], -1) if self.binary else logits.softmax(-1)
-        cumulative = table.cumsum(-1)
-        return (noise.cpu().unsqueeze(-1) * cumulative[..., -1:] >= cumulative[..., :-1]).sum(-1)
+        logits, noise = self.logits.detach().cpu().double(), noise.cpu()
+        if self.binary:
+            return (noise >= (-logits).sigmoid_()).long()
+        cumulative = logits.softmax(-1).cumsum(-1)
+        return (noise.unsqueeze(-1) * cumulative[..., -1:] >= cumulative[..., :-1]).sum(-1)
 
     def shares(self, x: Tensor) -> tuple[Tensor, Tensor]:
         upto = self.table.double().cumsum(-1).gather(-1, x.long().unsqueeze(-1)).squeeze(-1)
@@ -74,6 +75,8 @@ class Conditionals(Distributions):
             ChainruleError: a temperature of 0 or less.
         """
         check_temperature(temperature)
+        if temperature == 1:
+            return self
         highest = 0.0 if self.binary else self.logits.amax(-1, keepdim=True)  # infinities would have no difference
         return Conditionals((self.logits - highest) / temperature, self.binary)
 

@@ -85,6 +85,10 @@ class Domain(ABC):
     def levels_by_site(self) -> Tensor:
         """How many values each site can take, int64 [D]; 0 where they are numbers."""
 
+    @abstractmethod
+    def part(self, sites: Tensor) -> Domain:
+        """What these sites (int64 [g]) are by themselves: of shape (g,)."""
+
     @property
     def sites(self) -> int:
         """D, the number of scalar variables; every colour channel counts."""

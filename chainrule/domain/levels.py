@@ -99,8 +99,11 @@ class Binary(Grid):
     def parameters(self) -> int:
         return 1
 
+    def part(self, sites: Tensor) -> Binary:
+        return Binary((len(sites),))
+
     def encode(self, x: Tensor) -> Tensor:
-        return 2.0 * x - 1.0
+        return torch.add(-1.0, x, alpha=2.0)
 
     def conditionals(self, numbers: Tensor) -> Conditionals:
         return Conditionals(numbers.squeeze(-1), binary=True)
@@ -127,6 +130,9 @@ class Levels(Grid):
     @property
     def parameters(self) -> int:
         return self.levels
+
+    def part(self, sites: Tensor) -> Levels:
+        return Levels((len(sites),), self.levels)
 
     def encode(self, x: Tensor) -> Tensor:
         return x * (2.0 / (self.levels - 1)) - 1.0

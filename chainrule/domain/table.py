@@ -240,6 +240,9 @@ class Table(Domain):
         units = [(0.0, 1.0, 1.0) if column.discrete else _units_of(column) for column in self.columns]
         return Units(*torch.tensor(units, dtype=torch.float64).unbind(1))
 
+    def part(self, sites: Tensor) -> Table:
+        return Table([self.columns[site] for site in sites.tolist()])
+
     def check(self, x: Tensor) -> Tensor:
         """`x` itself, once it is known to be rows of this table.
 

@@ -50,8 +50,15 @@ class ImageLSTM(nn.Module):
 
     def scan(self, *maps: Tensor) -> Tensor:
         """A map [2h, P, n] for each direction to their outputs, added up: [h, P, n]."""
-        weights = (self.mask * self.input_to_state, self.state_to_state, self.bias)
-        states = lstm_scan(maps, weights, (self.hidden, self.cell), self.sweep)
+        return self.collect(lstm_scan(maps, self.weights, (self.hidden, self.cell), self.sweep))
+
+    @property
+    def weights(self) -> tuple[Tensor, Tensor, Tensor]:
+        """W, through its mask, U and b, as `lstm_scan` takes them."""
+        return self.mask * self.input_to_state, self.state_to_state, self.bias
+
+    def collect(self, states: Tensor) -> Tensor:
+        """The outputs [h, P, n] of hidden states [directions, h, P + 1, n], which are in the order of the steps."""
         outputs = self.sweep.outputs.to(states.device)
         return torch.stack([h.index_select(1, at) for h, at in zip(states, outputs, strict=True)]).sum(0)
 
@@ -142,7 +149,11 @@ class LSTMBlock(nn.Module):
 
     def forward(self, x: Tensor, *right: Tensor) -> Tensor:
         """[2h, P, n] to the same; `right` goes to the layer."""
-        y: Tensor = self.expand(self.lstm(x, *right))
+        return self.after(x, self.lstm(x, *right))
+
+    def after(self, x: Tensor, states: Tensor) -> Tensor:
+        """The output, from the input [2h, P, n] and the layer's states [h, P, n]."""
+        y: Tensor = self.expand(states)
         return x + y if self.residual else y
 
     def receptive_field(self, seen: Tensor, *right: Tensor) -> Tensor:
@@ -187,6 +198,11 @@ class LSTMStack(nn.Module):
         for layer, output in zip(self.skips, outputs, strict=False):
             h = h + layer(output)
         return h.view(len(h), height, width, len(x)).permute(3, 0, 1, 2)
+
+    @property
+    def offsets(self) -> list[tuple[int, int]]:
+        """(down, right) of other pixels that any layer reads."""
+        return [offset for block in self.blocks for offset in block.lstm.sweep.offsets]
 
     def receptive_field(self, seen: Tensor, right: Tensor | None = None) -> Tensor:
         """The field of the output, bool [colours, H, W, D], given those of the input and of `right`."""

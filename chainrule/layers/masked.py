@@ -23,6 +23,14 @@ def he_init(weight: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:
         return weight.normal_(generator=generator).mul_((2.0 / fan_in).sqrt())
 
 
+def masked(weight: Tensor, mask: Tensor) -> Tensor:
+    """weight ⊙ mask, in the type of the product to come: under autocast it is rounded first, and is half the memory."""
+    kind = weight.device.type
+    mixed = weight.dtype == torch.float32 and torch.is_autocast_enabled(kind)
+    dtype = torch.get_autocast_dtype(kind) if mixed else weight.dtype
+    return weight.to(dtype) * mask.to(dtype)
+
+
 class MaskedLinear(nn.Module):
     """y = b + (W ⊙ M) x.
 
@@ -48,7 +56,7 @@ class MaskedLinear(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """[n, in] to [n, out]; through another mask than its own, where one is given."""
-        return F.linear(x, (self.mask if mask is None else mask) * self.weight, self.bias)
+        return F.linear(x, masked(self.weight, self.mask if mask is None else mask), self.bias)
 
 
 class MaskedConv2d(nn.Module):
@@ -80,12 +88,18 @@ class MaskedConv2d(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[n, in, H, W] to [n, out, H, W]."""
         above = F.pad(x, (0, 0, self.reach, 0)) if self.reach else x
-        return F.conv2d(above, self.mask * self.weight, self.bias, padding=(0, self.reach))
+        return F.conv2d(above, masked(self.weight, self.mask), self.bias, padding=(0, self.reach))
 
     @property
     def taps(self) -> Tensor:
         """From which colour to which the kernel is open: bool [colours out, colours in, rows, columns]."""
         return colour_taps(self.mask, self.out_groups, self.in_groups)
+
+    @property
+    def offsets(self) -> list[tuple[int, int]]:
+        """The other pixels that are read: (down, right) of the pixel itself, for each open tap beside the centre."""
+        taps = self.taps.flatten(0, 1).any(0).nonzero() - torch.tensor([self.reach, self.reach])
+        return [(down, right) for down, right in taps.tolist() if (down, right) != (0, 0)]
 
     def receptive_field(self, seen: Tensor) -> Tensor:
         """The field of the output, bool [colours out, H, W, D], given that of the input (`layers/reach.py`)."""
@@ -97,5 +111,5 @@ class MaskedMap(MaskedLinear):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """[in, pixels, n] to [out, pixels, n]; through another mask than its own, where one is given."""
-        weight = (self.mask if mask is None else mask) * self.weight
+        weight = masked(self.weight, self.mask if mask is None else mask)
         return torch.addmm(self.bias[:, None], weight, x.flatten(1)).view(len(weight), *x.shape[1:])

@@ -6,18 +6,26 @@ import torch
 from torch import Tensor
 
 
-def degree_mask(out_degrees: Tensor, in_degrees: Tensor, strict: bool) -> Tensor:
-    """MADE's masks: bool [out, in], True where an output may see an input.
+def degree_mask(out_degrees: Tensor, in_degrees: Tensor, strict: bool, dtype: torch.dtype = torch.bool) -> Tensor:
+    """MADE's masks: [out, in], True where an output may see an input.
 
     Hidden layers, M^W: m(k') >= m(k). Output layer, M^V: d > m(k) (`strict`).
     Source: MADE (arXiv:1502.03509), section 4.
+
+    Args:
+        dtype: of the mask. Where it is that of the weights, making it and multiplying them by it takes half the time;
+            it must hold the degrees exactly.
 
     Example:
         >>> degree_mask(torch.tensor([1, 2]), torch.tensor([1, 2]), strict=False).int().tolist()
         [[1, 0], [1, 1]]
     """
     later, earlier = out_degrees[:, None], in_degrees[None, :]
-    return later > earlier if strict else later >= earlier
+    compare = torch.gt if strict else torch.ge
+    if dtype == torch.bool:
+        return compare(later, earlier)
+    mask = torch.empty(len(later), len(in_degrees), dtype=dtype, device=later.device)
+    return compare(later.to(dtype), earlier.to(dtype), out=mask)
 
 
 def colour_groups(features: int, colours: int) -> Tensor:

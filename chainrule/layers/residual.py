@@ -37,7 +37,7 @@ class ResidualBlock(nn.Module):
         h = self.reduce(F.relu(x))
         h = self.spread(h.relu_())
         y: Tensor = self.expand(h.relu_())
-        return x + y
+        return y.add_(x)  # no gradient reads y
 
     def receptive_field(self, seen: Tensor) -> Tensor:
         """The field of the output, bool [colours, H, W, D], given that of the input (`layers/reach.py`)."""
@@ -49,6 +49,11 @@ class ResidualBlock(nn.Module):
 
 class ResidualStack(nn.Sequential):
     """Residual blocks, one after the other."""
+
+    @property
+    def offsets(self) -> list[tuple[int, int]]:
+        """(down, right) of other pixels that any layer reads."""
+        return [offset for block in cast("Iterable[ResidualBlock]", self) for offset in block.spread.offsets]
 
     def receptive_field(self, seen: Tensor) -> Tensor:
         """The field of the last output, bool [colours, H, W, D], given that of the input (`layers/reach.py`)."""

@@ -43,12 +43,28 @@ def lstm_scan(
         [directions, h, P + 1, n], the pixels in the order of the steps, in the type of the weights; the last place
         holds zeros.
     """
+    with torch.autocast(weights[0].device.type, enabled=False):
+        hidden: Tensor = _Scan.apply(sweep, *_arguments(maps, weights, initial))  # type: ignore[no-untyped-call]
+    return hidden.to(weights[0].dtype)
+
+
+@torch.no_grad()
+def lstm_states(
+    maps: Sequence[Tensor], weights: tuple[Tensor, Tensor, Tensor], initial: tuple[Tensor, Tensor], sweep: Sweep
+) -> tuple[Tensor, Tensor]:
+    """`lstm_scan`, and the cell state that each pixel reads of another, [directions, h, P, n]; without gradients."""
+    held, (_, pixels, n) = _scanned(sweep, *_arguments(maps, weights, initial)), maps[0].shape
+    hidden, read = (each.to(weights[0].dtype) for each in (held.hidden, held.c_read))
+    return hidden.view(*hidden.shape[:2], pixels + 1, n), read.view(*read.shape[:2], pixels, n)
+
+
+def _arguments(
+    maps: Sequence[Tensor], weights: tuple[Tensor, Tensor, Tensor], initial: tuple[Tensor, Tensor]
+) -> list[Tensor]:
+    """The weights side by side, the initial states and the maps, in one type."""
     w, u, b = weights
     dtype = torch.promote_types(w.dtype, torch.float32)  # sums over many steps want the digits
-    with torch.autocast(w.device.type, enabled=False):
-        weight = torch.cat([w, *u, b], 2)
-        hidden: Tensor = _Scan.apply(sweep, *(x.to(dtype) for x in (weight, *initial, *maps)))  # type: ignore[no-untyped-call]
-    return hidden.to(w.dtype)
+    return [x.to(dtype) for x in (torch.cat([w, *u, b], 2), *initial, *maps)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,17 +93,10 @@ class _Scan(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, sweep: Sweep, weight: Tensor, h0: Tensor, c0: Tensor, *maps: Tensor) -> Tensor:
-        (directions, size), (features, pixels, n) = h0.shape, maps[0].shape
-        inputs = features * sweep.inputs.shape[1]
-        held = _empty(weight, inputs, size, pixels * n, n)
-        _gather(maps, held.read[:, :inputs], sweep)
-        for number, tap in enumerate(held.taps):
-            _beside(tap, h0, sweep, number, n)
-        _beside(held.c_read, c0, sweep, sweep.cell, n)
-        _through(held, weight, sweep, n)
+        held, n = _scanned(sweep, weight, h0, c0, *maps), maps[0].shape[2]
         ctx.save_for_backward(weight, held.read, held.gates, held.c_read, held.tanh_c)
-        ctx.sweep, ctx.n, ctx.inputs, ctx.maps = sweep, n, inputs, len(maps)
-        return held.hidden.view(directions, size, pixels + 1, n)
+        ctx.sweep, ctx.n, ctx.maps, ctx.inputs = sweep, n, len(maps), maps[0].shape[0] * sweep.inputs.shape[1]
+        return held.hidden.view(*h0.shape, maps[0].shape[1] + 1, n)
 
     @staticmethod
     @once_differentiable
@@ -108,6 +117,19 @@ class _Scan(torch.autograd.Function):
             if any(ctx.needs_input_grad[4:]):
                 d_maps = _scatter(torch.bmm(weight[:, :, : ctx.inputs].mT, d_gates), sweep, n)
             return None, torch.bmm(d_gates, read.mT), torch.cat(by_tap, 2).sum(2), d_c0, *d_maps
+
+
+def _scanned(sweep: Sweep, weight: Tensor, h0: Tensor, c0: Tensor, *maps: Tensor) -> _Columns:
+    """All that a scan computes."""
+    features, pixels, n = maps[0].shape
+    inputs = features * sweep.inputs.shape[1]
+    held = _empty(weight, inputs, h0.shape[1], pixels * n, n)
+    _gather(maps, held.read[:, :inputs], sweep)
+    for number, tap in enumerate(held.taps):
+        _beside(tap, h0, sweep, number, n)
+    _beside(held.c_read, c0, sweep, sweep.cell, n)
+    _through(held, weight, sweep, n)
+    return held
 
 
 def _empty(weight: Tensor, inputs: int, size: int, columns: int, n: int) -> _Columns:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, wraps
+from functools import cache, cached_property, wraps
 from itertools import chain
 
 import torch
@@ -57,6 +57,7 @@ class Sweep:
         beside: for each tap, the pixels for which it reads beside the image, in the order of the steps.
         learned: for each tap and each of these, 1 where the learned initial state is read, and 0 where it is padding.
         cell: the tap whose cell state flows on.
+        offsets: (down, right) of other pixels whose inputs or states an output follows from, as far as any does.
     """
 
     steps: tuple[Step, ...]
@@ -65,6 +66,23 @@ class Sweep:
     beside: tuple[Tensor, ...]
     learned: tuple[Tensor, ...]
     cell: int
+    offsets: tuple[Pixel, ...]
+
+    @cached_property
+    def states_read(self) -> Tensor:
+        """For each pixel and tap, the pixel whose state is read in the first direction: int64 [P, taps].
+
+        P where there is padding, P + 1 where there is the learned initial state.
+        """
+        pixels = self.inputs[0, 0]
+        count = len(pixels)
+        read = torch.full((count, len(self.beside)), count)
+        for step in self.steps:
+            for tap, window in enumerate(step.windows):
+                read[window.to : window.to + window.size, tap] = pixels[window.of : window.of + window.size]
+        for tap, (places, learned) in enumerate(zip(self.beside, self.learned, strict=True)):
+            read[places, tap] += learned.long()
+        return read[pixels.argsort()]
 
     def columns(self, n: int) -> tuple[Step, ...]:
         """The steps over n images at once."""
@@ -97,7 +115,8 @@ def rows_sweep(height: int, width: int) -> Sweep:
     pixels = torch.arange(height * width)
     inputs, outputs = torch.stack([pixels, torch.where(pixels % width > 0, pixels - 1, -1)])[None], pixels[None]
     above = {(-1, column) for column in range(width)}
-    return _sweep(steps, inputs, outputs, ((-1, -1), (-1, 0), (-1, 1)), above, cell=1)
+    taps = ((-1, -1), (-1, 0), (-1, 1))
+    return _sweep(steps, inputs, outputs, taps, above, cell=1, offsets=(*taps, (0, -1)))
 
 
 @_made_once
@@ -118,7 +137,8 @@ def diagonals_sweep(height: int, width: int) -> Sweep:
     above = torch.cat([torch.full((width,), height * width), places[mirrored][: (height - 1) * width]])
     inputs, outputs = torch.stack([pixels, mirrored[pixels]])[:, None], torch.stack([places, above])
     beside = {(-1, column) for column in range(width)} | {(row, -1) for row in range(height)}
-    return _sweep(diagonals, inputs, outputs, ((-1, 0), (0, -1)), beside, cell=1)
+    taps, whole_row = ((-1, 0), (0, -1)), (-1, width - 1)  # above a pixel, the scan from the right has seen it
+    return _sweep(diagonals, inputs, outputs, taps, beside, cell=1, offsets=(*taps, whole_row))
 
 
 def _sweep(
@@ -128,6 +148,7 @@ def _sweep(
     taps: Sequence[Pixel],
     learned: set[Pixel],
     cell: int,
+    offsets: tuple[Pixel, ...],
 ) -> Sweep:
     visited = list(chain(*steps))
     place = {pixel: number for number, pixel in enumerate(visited)}
@@ -149,4 +170,5 @@ def _sweep(
             for pixels, places in zip(read, outside, strict=True)
         ),
         cell,
+        offsets,
     )

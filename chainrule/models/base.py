@@ -122,9 +122,7 @@ class Density(nn.Module, ABC):
 
     def encode(self, x: Tensor) -> Tensor:
         """The data as a network's input, in the type of the weights."""
-        dtype = self._weight.dtype
-        # Numbers of a table keep their digits until they are on the scale of the inputs.
-        return self.domain.encode(x.to(sum_dtype(x) if self.domain.dtype.is_floating_point else dtype)).to(dtype)
+        return encoded(self.domain, x, self._weight.dtype)
 
     @property
     def _weight(self) -> Tensor:
@@ -144,10 +142,15 @@ class Canvas:
     step: int
 
 
+SEQUENTIAL = ("schedule", "start", "predict", "advance", "absorb", "select")
+"""The sequential half of a model, by name."""
+
+
 class AutoregressiveModel(Density):
     """A density p(x) = ∏ p(x_i | x_<i) over `domain`, its sites taken in `order`.
 
-    A new model writes `conditionals` and nothing else.
+    A new model writes `conditionals` and nothing else. So does a class that changes those of a model: it gets the
+    default sequential half, unless it writes one.
 
     Attributes:
         domain: what a datum is.
@@ -155,6 +158,14 @@ class AutoregressiveModel(Density):
     """
 
     order: Order
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        own = vars(cls)
+        if "conditionals" in own and not any(name in own for name in SEQUENTIAL):
+            # A fast sequential half that it inherits would be that of other conditionals.
+            for name in SEQUENTIAL:
+                setattr(cls, name, vars(AutoregressiveModel)[name])
 
     @abstractmethod
     def conditionals(self, x: Tensor) -> Distributions:
@@ -234,17 +245,21 @@ class AutoregressiveModel(Density):
         States are made of tensors, batch first, and of plain values, in tuples, lists, dictionaries or dataclasses; a
         model with states of another kind needs its own `select`.
         """
-        if isinstance(state, Tensor):
-            return state[rows.to(state.device)]
-        if is_dataclass(state) and not isinstance(state, type):
-            parts = {each.name: self.select(getattr(state, each.name), rows) for each in fields(state)}
-            return replace(state, **parts)
-        if isinstance(state, dict):
-            return {name: self.select(part, rows) for name, part in state.items()}
-        if isinstance(state, tuple | list):
-            chosen = [self.select(part, rows) for part in state]
-            return type(state)(*chosen) if hasattr(state, "_fields") else type(state)(chosen)
-        return state
+        return every_tensor(state, lambda each: each[rows.to(each.device)])
+
+
+def every_tensor(state: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """The same tuples, lists, dictionaries, dataclasses and plain values, with each tensor in them changed."""
+    if isinstance(state, Tensor):
+        return change(state)
+    if is_dataclass(state) and not isinstance(state, type):
+        return replace(state, **{each.name: every_tensor(getattr(state, each.name), change) for each in fields(state)})
+    if isinstance(state, dict):
+        return {name: every_tensor(part, change) for name, part in state.items()}
+    if isinstance(state, tuple | list):
+        changed = [every_tensor(part, change) for part in state]
+        return type(state)(*changed) if hasattr(state, "_fields") else type(state)(changed)
+    return state
 
 
 @contextmanager
@@ -261,6 +276,12 @@ def evaluating(model: Density) -> Iterator[None]:
     finally:
         for module, training in modes.items():
             module.training = training
+
+
+def encoded(domain: Domain, x: Tensor, dtype: torch.dtype) -> Tensor:
+    """Data of a domain as a network's input, in the type of its weights."""
+    # Numbers of a table keep their digits until they are on the scale of the inputs.
+    return domain.encode(x.to(sum_dtype(x) if domain.dtype.is_floating_point else dtype)).to(dtype)
 
 
 def not_first(model: Density) -> str:

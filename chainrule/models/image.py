@@ -6,6 +6,8 @@ van den Oord, Kalchbrenner, Kavukcuoglu: Pixel Recurrent Neural Networks. 2016, 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -18,9 +20,14 @@ from chainrule.layers.lstm import LSTMStack
 from chainrule.layers.masked import MaskedConv2d
 from chainrule.layers.masks import colour_groups
 from chainrule.layers.reach import itself
-from chainrule.layers.residual import ResidualStack
-from chainrule.models.base import AutoregressiveModel
+from chainrule.layers.recurrent_steps import LSTMSteps
+from chainrule.layers.residual import ResidualBlock, ResidualStack
+from chainrule.layers.steps import NoSteps, ResidualSteps, Steps
+from chainrule.layers.wavefront import slope, wavefront
+from chainrule.models.base import AutoregressiveModel, encoded
+from chainrule.models.image_walk import ImageWalk, Stepped
 from chainrule.order import Order, Side, as_turn
+from chainrule.schedule import Schedule
 from chainrule.seeding import Seed, as_seed, generator
 
 Scan = Order | Sequence[int] | Side | None
@@ -96,6 +103,62 @@ class ImageModel(AutoregressiveModel):
         """The map with its bias by position, and channels last: the 1×1 convolutions are then plain matrix products."""
         h = h.contiguous(memory_format=torch.channels_last)
         return h if self.position is None else h + self.position.to(h.dtype)  # its type under autocast is kept
+
+    # The sequential half: a walk computes each pixel's features once, those of pixels that do not wait for each other
+    # together.
+
+    @cached_property
+    def _pixels(self) -> tuple[Tensor, ...]:
+        """The pixels of each step, in the turned image."""
+        offsets = [offset for layer in self.firsts for offset in layer.offsets] + self.stack.offsets
+        return wavefront(*self._turned[1:], slope(offsets))
+
+    @property
+    def _turned(self) -> tuple[int, int, int]:
+        """(C, H, W) of the turned image."""
+        channels, height, width = self.turn.sites(self.domain).shape
+        return channels, height, width
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        """The wavefront that the layers' kernels admit; of each step's pixels one colour after the other."""
+        by_colour = self.turn.sites(self.domain).flatten(1)
+        return Schedule(tuple(sites[pixels] for pixels in self._pixels for sites in by_colour))
+
+    def start(self, n: int) -> Stepped:
+        return self._walk.start(n)
+
+    def predict(self, state: Stepped) -> Conditionals:
+        return self.domain.conditionals(state.numbers)
+
+    def advance(self, state: Stepped, values: Tensor) -> Stepped:
+        return state.walk.advance(state, encoded(self.domain, values.to(state.x.device), state.x.dtype))
+
+    def absorb(self, x: Tensor, groups: int) -> Stepped:
+        known = torch.zeros(self.domain.sites, dtype=torch.bool)
+        known[self.schedule.sites_before(groups)] = True
+        known = known.view(self.domain.shape).to(x.device)
+        x = self.turn(self.encode(torch.where(known, x, torch.zeros_like(x)).to(self.device)))
+        return self._walk.absorb(x, [self._placed(layer(x)) for layer in self.firsts], groups)
+
+    def select(self, state: Stepped, rows: Tensor) -> Stepped:
+        return state.of(rows)
+
+    @property
+    def _walk(self) -> ImageWalk:
+        """The layers as a walk takes them."""
+        last = self.head, self.output
+        return ImageWalk(self.firsts, self.position, self._steps(), last, self._turned, self._pixels)
+
+    @torch.no_grad()
+    def _steps(self) -> Steps:
+        """The stack of layers in a walk."""
+        colours, height, width = self._turned
+        if isinstance(self.stack, LSTMStack):
+            layers = self.stack.blocks
+            return LSTMSteps(self.stack, colours, height, width, self._pixels) if layers else NoSteps()
+        blocks = cast("list[ResidualBlock]", list(self.stack))
+        return ResidualSteps(blocks, height, width, self._pixels) if blocks else NoSteps()
 
     def receptive_field(self) -> Tensor:
         sites = self.turn.sites(self.domain)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import torch
 from torch import Tensor, nn
 
@@ -9,6 +11,7 @@ from chainrule.conditionals import Distributions
 from chainrule.domain import Domain
 from chainrule.models.base import AutoregressiveModel, Density, summed
 from chainrule.order import raster
+from chainrule.schedule import Schedule
 from chainrule.seeding import Seed, as_seed
 
 
@@ -32,6 +35,11 @@ class Independent(AutoregressiveModel):
 
     def conditionals(self, x: Tensor) -> Distributions:
         return self.domain.conditionals(self.logits.expand(len(x), *self.logits.shape))
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        """All sites at once."""
+        return Schedule((self.order.sites,))
 
     def log_prob_of(self, x: Tensor, evidence: Tensor) -> Tensor:
         known = evidence.expand(len(x), -1).view(x.shape).to(x.device)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Literal, cast
 
@@ -17,17 +19,31 @@ from torch import Tensor, nn
 from chainrule.conditionals import Distributions
 from chainrule.domain import Domain
 from chainrule.errors import ChainruleError
+from chainrule.layers.ladder import Climb, Ladder, Rung, ladder
 from chainrule.layers.masked import MaskedLinear
 from chainrule.layers.masks import degree_mask
 from chainrule.layers.reach import linear_reach
-from chainrule.models.base import AutoregressiveModel, Density, by_pattern, not_first, summed
+from chainrule.models.base import AutoregressiveModel, Density, by_pattern, encoded, not_first, summed
 from chainrule.models.ensemble import Ensemble
 from chainrule.order import Order, as_order
+from chainrule.schedule import Schedule
 from chainrule.seeding import Seed, as_seed, generator
 
 Agnostic = Literal["order", "connectivity", "both"]
 AGNOSTIC = ("order", "connectivity", "both")
 ORDERS, CONNECTIVITIES = 1, 2  # what a member's draw is for: the first word of its key
+
+
+@dataclass(frozen=True, eq=False)
+class Climbed:
+    """The state of a walk: how many groups are done, and the outputs of the next one, [n, outputs].
+
+    What was computed on the way is shared by the states of a walk; one that it has gone beyond copies it first.
+    """
+
+    climb: Climb
+    step: int
+    outputs: Tensor
 
 
 class MADE(AutoregressiveModel):
@@ -115,13 +131,16 @@ class MADE(AutoregressiveModel):
             return super().forward(x)
         order, degrees = self._turn(update)
 
+        def drawn(order: Order) -> list[Tensor]:
+            return self._masks(order, degrees, torch.promote_types(self._weight.dtype, torch.float32))
+
         def whole(x: Tensor) -> Tensor:
-            return summed(self._through(self.domain.check(x), self._masks(order, degrees)).log_prob(x))
+            return summed(self._through(self.domain.check(x), drawn(order)).log_prob(x))
 
         def part(x: Tensor, known: Tensor) -> Tensor:
             if not self.any_order and not bool(order.is_prefix(known.cpu())):
                 raise ChainruleError(not_first(self))
-            conditionals = self._through(self.domain.check(x), self._masks(order.first(known.cpu()), degrees))
+            conditionals = self._through(self.domain.check(x), drawn(order.first(known.cpu())))
             return summed(conditionals.log_prob(x) * known)
 
         return by_pattern(x, whole, part)
@@ -153,17 +172,17 @@ class MADE(AutoregressiveModel):
         layers = [*self.layers, self.output, *([] if self.skip is None else [self.skip])]
         return cast("list[MaskedLinear]", layers)
 
-    def _masks(self, order: Order, hidden: Sequence[Tensor]) -> list[Tensor]:
-        """M^W of each hidden layer, M^V, and that of direct weights if there are any: bool [out, in].
+    def _masks(self, order: Order, hidden: Sequence[Tensor], dtype: torch.dtype = torch.bool) -> list[Tensor]:
+        """M^W of each hidden layer, M^V, and that of direct weights if there are any: [out, in], bool or of `dtype`.
 
         An input's degree is its place in the order, from 1.
         """
         rank = (order.rank + 1).to(self.device)
         inputs, outputs = (rank.repeat_interleave(each.to(rank)) for each in (self.domain.inputs, self.domain.outputs))
         degrees = [inputs, *(m.to(inputs) for m in hidden)]  # degrees[l][k]: unit k of layer l sees the first m sites
-        masks = [degree_mask(above, below, strict=False) for below, above in pairwise(degrees)]
-        masks.append(degree_mask(outputs, degrees[-1], strict=True))
-        return [*masks, degree_mask(outputs, inputs, strict=True)] if self.direct else masks
+        masks = [degree_mask(above, below, strict=False, dtype=dtype) for below, above in pairwise(degrees)]
+        masks.append(degree_mask(outputs, degrees[-1], strict=True, dtype=dtype))
+        return [*masks, degree_mask(outputs, inputs, strict=True, dtype=dtype)] if self.direct else masks
 
     def receptive_field(self) -> Tensor:
         sites = torch.arange(self.domain.sites)
@@ -177,6 +196,66 @@ class MADE(AutoregressiveModel):
     def _by_site(self, layer: MaskedLinear) -> Tensor:
         """What the numbers of each site read together, bool [D, in]: they are too many to go through one by one."""
         return torch.stack([rows.any(0) for rows in torch.split(layer.mask, self.domain.outputs.tolist())])
+
+    # The sequential half: a walk computes each unit once, as soon as the sites that it sees are known.
+
+    @cached_property
+    def ladder(self) -> Ladder:
+        """When each input, unit and output is known in a walk."""
+        masks = [layer.mask for layer in self._linears[: len(self.hidden) + 1]]
+        direct = None if self.skip is None else self.skip.mask
+        return ladder(self.order, self.domain.inputs, self.domain.outputs, masks, direct)
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        """The sites in their order; those whose outputs see the same units go together."""
+        return Schedule(self.ladder.groups)
+
+    @cached_property
+    def _parts(self) -> list[tuple[Domain, torch.Size]]:
+        """What the sites of each group are, and the shape of their numbers."""
+        parts = (self.domain.part(sites) for sites in self.schedule)
+        return [(part, part.initial.shape) for part in parts]
+
+    def start(self, n: int) -> Climbed:
+        return self._climbed(self._climb(n, 0))
+
+    def predict(self, state: Climbed) -> Distributions:
+        part, shape = self._parts[state.step]
+        return part.conditionals(state.outputs.view(-1, *shape))
+
+    def advance(self, state: Climbed, values: Tensor) -> Climbed:
+        climb = state.climb if state.climb.step == state.step else state.climb.copy(state.step)
+        part, _ = self._parts[state.step]
+        climb.write(encoded(part, values.to(state.outputs.device), state.outputs.dtype))
+        return self._climbed(climb)
+
+    def absorb(self, x: Tensor, groups: int) -> Climbed:
+        if groups == 0:
+            return self.start(len(x))
+        climb, sites = self._climb(len(x), groups), self.schedule.sites_before(groups)
+        values = x.flatten(1)[:, sites.to(x.device)].to(self.device)
+        climb.absorb(encoded(self.domain.part(sites), values, climb.known[0].dtype))
+        return self._climbed(climb)
+
+    def select(self, state: Climbed, rows: Tensor) -> Climbed:
+        return Climbed(state.climb.copy(state.step, rows), state.step, state.outputs[rows.to(state.outputs.device)])
+
+    def _climb(self, n: int, step: int) -> Climb:
+        """The weights as a walk takes them, and room for n data of which the first groups are known."""
+        plan, depth = self.ladder, len(self.hidden)
+        orders = [each.to(self.device) for each in plan.orders]
+        rungs = [
+            Rung.of_layers(orders, [(number, layer)], number + 1) for number, layer in enumerate(self._linears[:depth])
+        ]
+        last = [(depth, self.output), *([] if self.skip is None else [(0, self.skip)])]
+        rungs.append(Rung.of_layers(orders, last, depth + 1))
+        known = [rungs[0].bias.new_zeros(n, len(each)) for each in orders[:-1]]
+        return Climb(plan, rungs, known, step)
+
+    def _climbed(self, climb: Climb) -> Climbed:
+        outputs = climb.outputs() if climb.step < len(self.schedule) else climb.known[0][:, :0]
+        return Climbed(climb, climb.step, outputs)
 
     # The family, where it is one.
 
@@ -262,9 +341,11 @@ class MADE(AutoregressiveModel):
         return order, connectivity
 
     def _member(self, order: Order, seed: int) -> MADE:
-        shared = (*self.parameters(), *self.buffers(), self.domain, self.order, vars(self).get("schedule"))
+        planned = {name: vars(self)[name] for name in ("ladder", "schedule", "_parts") if name in vars(self)}
+        shared = (*self.parameters(), *self.buffers(), self.domain, self.order, *planned.values())
         member = copy.deepcopy(self, {id(each): each for each in shared})
-        vars(member).pop("schedule", None)  # that of this order
+        for name in planned:  # they are of this order, and of these degrees
+            del vars(member)[name]
         member.order, member.seed, member.agnostic, member.masks = order, seed, None, None
         masks = member._masks(order, hidden_degrees(self.domain.sites, self.hidden, generator(seed)))
         for layer, mask in zip(member._linears, masks, strict=True):
