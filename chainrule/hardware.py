@@ -31,6 +31,17 @@ def as_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def has_bfloat16(device: torch.device) -> bool:
+    """Does the device compute in bfloat16, so that it is faster there than float32?
+
+    On the CPU that is AVX512-BF16, on CUDA compute capability 8; of others nothing is known.
+    """
+    if device.type == "cpu":
+        native = getattr(torch.cpu, "_is_avx512_bf16_supported", None)  # private: a release may come without it
+        return native is not None and bool(native())
+    return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
+
+
 def keep_freed_memory() -> bool:
     """Lets glibc keep what it frees, where it would give every large block back to the system and fetch it anew.
 

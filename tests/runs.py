@@ -18,7 +18,10 @@ from chainrule.training.trainer import Trainer
 DETERMINED = ("epoch", "updates", "train_nats", "valid_nats", "valid_bits_per_dim", "lr")
 """The columns of the record that are no times."""
 
-SETTINGS = {"epochs": 3, "batch_size": 7, "lr": 0.02, "warmup": 3, "ema": 0.9, "seed": 5}
+SETTINGS = {
+    "epochs": 3, "batch_size": 7, "lr": 0.02, "warmup": 3, "ema": 0.9, "seed": 5, "precision": "float32"
+}  # fmt: skip
+"""The precision is said, so that tests do not depend on the machine."""
 KINDS = {
     "static": SETTINGS,
     "dynamic": SETTINGS,
@@ -100,7 +103,7 @@ CLONES = torch.tensor([[0, 1] * 4 + [0], [1, 0] * 4 + [1]]).view(2, 1, 3, 3).rep
 """Two images, each many times: what a model learns quickly."""
 NOISE = torch.randint(0, 2, (40, 1, 3, 3), generator=torch.Generator().manual_seed(0))
 """Images with nothing to learn: what a model overfits."""
-QUIET = {"progress": False, "batch_size": 8, "lr": 0.02, "warmup": 0, "ema": 0.9}
+QUIET = {"progress": False, "batch_size": 8, "lr": 0.02, "warmup": 0, "ema": 0.9, "precision": "float32"}
 
 
 def made(**options) -> cr.MADE:

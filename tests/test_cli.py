@@ -19,7 +19,7 @@ import chainrule as cr
 from chainrule.cli import COMMANDS, main
 
 GRAY = np.random.default_rng(0).integers(0, 256, (60, 4, 4), dtype=np.uint8)
-MADE = ["--model.hidden", "[8]", "--epochs", "2", "--batch-size", "10"]
+MADE = ["--model.hidden", "[8]", "--epochs", "2", "--batch-size", "10", "--precision", "float32"]
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +119,7 @@ def test_train_records_the_seeds(cli, tmp_path):
 def test_train_and_fit_make_the_same_model(folder):
     data = cr.load_data(folder / "gray.npz", binarize="dynamic")
     model = cr.MADE(data.domain, hidden=(8,))
-    cr.fit(model, data, epochs=2, batch_size=10, progress=False)
+    cr.fit(model, data, epochs=2, batch_size=10, progress=False, precision="float32")
     assert bits(cr.load(folder / "binary")) == bits(model)
 
 
@@ -149,7 +149,7 @@ def test_a_process_that_is_interrupted_says_one_line_and_ends_with_130(folder, t
     run = tmp_path / "run"
     process = subprocess.Popen(
         [sys.executable, "-m", "chainrule", "train", "made", "--data", str(folder / "gray.npz"), "--levels", "4",
-         "--out", str(run), "--epochs", "100000", "--batch-size", "4"],
+         "--out", str(run), "--epochs", "100000", "--batch-size", "4", "--precision", "float32"],
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"},
     )  # fmt: skip

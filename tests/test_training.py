@@ -83,7 +83,7 @@ def test_a_model_in_float64_is_trained_in_float64(tmp_path):
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_every_optimiser_learns(optimiser, precision):
     model, lr = made(), {"sgd": 0.5, "adadelta": 5.0, "adagrad": 0.3}.get(optimiser, 0.02)
-    cr.fit(model, CLONES, epochs=40, optimiser=optimiser, precision=precision, **{**QUIET, "lr": lr})
+    cr.fit(model, CLONES, epochs=40, optimiser=optimiser, **{**QUIET, "lr": lr, "precision": precision})
     assert nats(model, CLONES) < 0.3 * 9 * math.log(2)
     assert {weight.dtype for weight in model.parameters()} == {torch.float32}
     assert not model.training

@@ -83,7 +83,7 @@ BAD = {
     "decay -1": ({"weight_decay": -1}, "weight_decay must be a number of at least 0 and below 1e+30, not -1"),
     "optimiser": ({"optimiser": "adam"}, "optimiser must be one of adamw, sgd, rmsprop, adagrad, adadelta, not 'adam'"),
     "schedule": ({"schedule": ["cosine"]}, "schedule must be one of cosine, constant, not ['cosine']"),
-    "precision": ({"precision": "float16"}, "precision must be one of float32, bfloat16, not 'float16'"),
+    "precision": ({"precision": "float16"}, "precision must be one of auto, float32, bfloat16, not 'float16'"),
     "device": ({"device": "tpu"}, "device 'tpu' is not available here; available: auto, "),
     "device index": ({"device": "cpu:x"}, "device 'cpu:x' is not available here"),
     "a device": ({"device": torch.device("cpu")}, "device must be a name such as 'cpu', not device(type='cpu')"),

@@ -61,7 +61,7 @@ def add_terms(parser: ArgumentParser) -> None:
         ("minutes", float, f"of training for each model; {MINUTES:g} unless these or --updates are given"),
         ("updates", int, "for each model, instead of minutes"),
         ("models", list[str] | str, f"some of {','.join(COMPARED)}; all that take such data unless given"),
-        ("samples", int, "how many each model draws; 16 unless given, of large data 4"),
+        ("samples", int, "how many each model draws; 16 unless given"),
         ("ablation", str, f"{recurrent}: also with and without residual and skip; neither unless given"),
     ):
         parser.add_argument(f"--{name}", type=kind, default=SUPPRESS, help=words)

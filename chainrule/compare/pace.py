@@ -16,6 +16,7 @@ from chainrule.hardware import keep_freed_memory
 from chainrule.models.base import AutoregressiveModel
 from chainrule.progress import bar
 from chainrule.tasks.evaluate import BATCH, log_prob_all
+from chainrule.tasks.sample import sample
 from chainrule.trained import values
 from chainrule.training.processes import processes
 from chainrule.training.settings import as_settings
@@ -35,7 +36,7 @@ class Pace:
         update: of one.
         validation: of the whole validation set.
         steps: updates in an epoch.
-        sampling: of drawing the samples, a pass for every step of the walk.
+        sampling: of drawing the samples.
     """
 
     update: float
@@ -75,8 +76,7 @@ def measure(model: AutoregressiveModel, settings: Mapping[str, Any], data: Data,
     valid = values(data.valid)
     some = min(BATCH, len(valid))
     validation = _scoring(trainer, valid[:some]) * len(valid) / some
-    once = _scoring(trainer, valid[:1].expand(samples, *valid.shape[1:]))
-    return Pace(median(took), validation, trainer.steps, once * len(model.schedule))
+    return Pace(median(took), validation, trainer.steps, _seconds(lambda: sample(trainer.averaged, samples)))
 
 
 def _scoring(trainer: Trainer, x: Tensor) -> float:

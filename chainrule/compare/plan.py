@@ -23,6 +23,8 @@ from chainrule.words import counted, duration, rough
 
 FORMAT = 1
 PLAN = "plan.json"
+SAMPLES = 16
+"""Drawn from each model unless another number is asked for."""
 MINUTES = 2.0
 """The budget of each model, where none is given."""
 VARIANTS = {"neither": (False, False), "skip": (False, True), "residual": (True, False), "both": (True, True)}
@@ -39,7 +41,7 @@ class Terms:
         updates: for each model, instead of minutes.
         arguments: of models, by the name of the family, in place of their defaults.
         settings: of training, for all, in place of the defaults; none of `SETTLED`.
-        samples: how many each model draws; None for as many as `samples_for` says.
+        samples: how many each model draws; None for SAMPLES.
         ablation: a recurrent family that is also trained with and without residual and skip connections.
         seed: of weights, of the order of the data, and of the samples.
     """
@@ -99,7 +101,7 @@ class Job:
         arguments: of the model.
         settings: of training; they name the updates.
         seconds: that training is expected to take.
-        sampling: that drawing the samples is, a pass for every step.
+        sampling: that drawing the samples is.
     """
 
     family: str
@@ -133,11 +135,6 @@ class Plan:
     def runs(self) -> list[Job]:
         """Each once."""
         return list({job.folder: job for job in (*self.jobs, *self.ablation)}.values())
-
-
-def samples_for(domain: Domain) -> int:
-    """How many samples: each takes a pass over the model for every step of the schedule."""
-    return 16 if domain.sites <= 1024 else 4
 
 
 def open_plan(terms: Terms, data: Data, out: Path, resume: bool, shown: Bar) -> Plan:
@@ -212,7 +209,7 @@ def _make(terms: Terms, names: tuple[str, ...], data: Data, shown: Bar) -> Plan:
         as_settings(job.settings)
         job.model(domain, seed)
     ablation = _variants(terms, domain)
-    samples = terms.samples or samples_for(domain)
+    samples = terms.samples or SAMPLES
     jobs = [_budgeted(job, terms, _timed(job, terms, data, samples, shown)) for job in jobs]
     return Plan(samples, tuple(jobs), _ablation(terms, jobs, ablation, data, shown))
 

@@ -199,9 +199,8 @@ def tell_structure(page: Page, comparison: Comparison) -> None:
     ]
     caption = (
         "The share of the past: of all pairs of a site and one before it, those where the first one's distribution can "
-        f"depend on the second, by kernels and masks. Sampling: {count} data at once, by a walk that runs the whole "
-        "model again at each step and keeps nothing from the step before; a walk that kept what it has computed would "
-        "take less. i-s: input to state, s-s: state to state."
+        f"depend on the second, by kernels and masks. Sampling: {count} data at once; in each step go all sites that "
+        "do not wait for each other. i-s: input to state, s-s: state to state."
     )
     page.table(("", *(entry.name for entry in entries)), rows, caption)
     if any(entry.job.family == "diagonal-bilstm" and entry.past < 1 for entry in entries):

@@ -62,7 +62,9 @@ class Conditionals(Distributions):
         if self.binary:
             return (noise >= (-logits).sigmoid_()).long()
         cumulative = logits.softmax(-1).cumsum(-1)
-        return (noise.unsqueeze(-1) * cumulative[..., -1:] >= cumulative[..., :-1]).sum(-1)
+        wanted = noise.unsqueeze(-1) * cumulative[..., -1:]
+        passed = torch.searchsorted(cumulative, wanted.contiguous(), right=True)
+        return passed.squeeze(-1).clamp_(max=cumulative.shape[-1] - 1)
 
     def shares(self, x: Tensor) -> tuple[Tensor, Tensor]:
         upto = self.table.double().cumsum(-1).gather(-1, x.long().unsqueeze(-1)).squeeze(-1)

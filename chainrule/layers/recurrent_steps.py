@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -11,7 +12,7 @@ from torch import Tensor
 from chainrule.layers.lstm import ImageLSTM, LSTMStack
 from chainrule.layers.masks import colour_groups
 from chainrule.layers.scan import lstm_states
-from chainrule.layers.steps import Product, Steps, by_colour, columns, gathered, places, rooms, spans
+from chainrule.layers.steps import Product, Steps, by_colour, gathered, places, rooms, wholes
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,26 +34,45 @@ class LSTMMaps:
     right: Tensor | None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class LSTMDesk:
-    """A step of recurrent layers, each [layers, n, pixels, features].
+    """A step of recurrent layers, each [layers, n, pixels, features], zero where a colour is not known yet.
 
     Attributes:
+        sizes: how many features each colour has, in z, in the states and in the gates.
         known: what the gates read of other pixels; for each colour o, i, f, g.
         before: the cell states that flow in.
-        above: what the scan from the right adds; None where there is none.
-        z: what enters the layers, and what leaves the last.
-        hidden, cell: their states.
-        outputs: the hidden states, with what the scan from the right adds.
+        hidden, cell: the states.
+        z: what enters the layers.
+        left: what leaves them.
+        above: what the scan from the right adds to the states; None where there is no such scan.
+        outputs: their sum.
     """
 
+    sizes: tuple[list[int], list[int], list[int]]
     known: Tensor
     before: Tensor
-    above: Tensor | None
-    z: Tensor
     hidden: Tensor
     cell: Tensor
-    outputs: Tensor
+    z: Tensor
+    left: Tensor
+    above: Tensor | None
+    outputs: Tensor | None
+
+    @cached_property
+    def rooms(self) -> list[list[tuple[Tensor, ...]]]:
+        """Of each colour, of each layer: its part of all these, in their order, [n · pixels, features]."""
+        wide, narrow, gates = self.sizes
+        maps = (self.known, gates), *((each, narrow) for each in (self.before, self.hidden, self.cell))
+        more = ((each, narrow) for each in (self.above, self.outputs) if each is not None)
+        parts = [rooms(*each) for each in (*maps, (self.z, wide), (self.left, wide), *more)]
+        return [list(zip(*colour, strict=True)) for colour in zip(*parts, strict=True)]
+
+    @cached_property
+    def wholes(self) -> list[tuple[Tensor, ...]]:
+        """Of each layer: all of z, of the states that leave it, and of what leaves it, [n · pixels, features]."""
+        states = self.hidden if self.outputs is None else self.outputs
+        return list(zip(*map(wholes, (self.z, states, self.left)), strict=True))
 
 
 class LSTMSteps(Steps):
@@ -69,11 +89,12 @@ class LSTMSteps(Steps):
         self.lstms = [block.lstm for block in self.blocks]
         self.sweep, features = self.lstms[0].sweep, self.lstms[0].hidden.shape[1]
         wide, narrow = colour_groups(2 * features, colours), colour_groups(features, colours)
-        self.wide, self.narrow = spans(wide), spans(narrow)
+        sizes = wide.bincount().tolist(), narrow.bincount().tolist()
+        self.sizes = *sizes, [4 * size for size in sizes[1]]
         self.residual = self.blocks[0].residual
         self.expand, self.skips = (
-            transposed([by_colour(each.mask * each.weight, each.bias, wide, of) for each in layers])
-            for layers, of in (([block.expand for block in self.blocks], narrow), (stack.skips, wide))
+            transposed([by_colour(each.mask * each.weight, each.bias, wide) for each in layers])
+            for layers in ([block.expand for block in self.blocks], stack.skips)
         )
         self._gates(wide, narrow)
         self._neighbours()
@@ -83,9 +104,8 @@ class LSTMSteps(Steps):
         """The weights of the gates in the first direction: by colour, and in each colour o, i, f, g."""
         order, features = narrow.repeat(4).argsort(stable=True), len(wide)
         groups = narrow.repeat(4)[order]
-        self.gates = spans(groups)
         weights = [[w[0, order], u[:, 0, order], b[0, order, 0]] for w, u, b in (lstm.weights for lstm in self.lstms)]
-        self.inputs = transposed([by_colour(w[:, :features], b, groups, wide) for w, _, b in weights])
+        self.inputs = transposed([by_colour(w[:, :features], b, groups) for w, _, b in weights])
         self.left = torch.stack([w[:, features:].T for w, _, _ in weights])  # of the left neighbour, where it is read
         self.states = torch.stack([u.mT.flatten(0, 1) for _, u, _ in weights])  # [layers, taps · h, 4h]
         self.bias = torch.stack([b for *_, b in weights])[:, None]
@@ -100,7 +120,7 @@ class LSTMSteps(Steps):
         self.lefts = places(torch.where(left < 0, self.count, left), self.groups)
 
     def maps(self, n: int) -> LSTMMaps:
-        layers, features = len(self.lstms), self.narrow[-1].stop
+        layers, features = self.states.shape[0], self.left.shape[2] // 4
         z = self.bias.new_zeros(layers, n, self.count + 1, 2 * features)
         hidden, cell = (self.bias.new_zeros(layers, n, self.count + 2, features) for _ in range(2))
         for layer, lstm in enumerate(self.lstms):
@@ -135,42 +155,44 @@ class LSTMSteps(Steps):
         layers, n, _, features = maps.hidden.shape
         pixels, above = len(self.groups[step]), None
         if self.mirrored is not None:
-            row, column = divmod(step, self.width)
-            if row and not column:
-                z = maps.z[:, :, (row - 1) * self.width : row * self.width]
-                maps = replace(maps, right=self.mirrored.row(z, maps.right, right))
-            above = None if maps.right is None else maps.right[:, :, column : column + 1]
+            maps, above = self._from_the_right(self.mirrored, maps, step, right)
         known = torch.baddbmm(self.bias, gathered(maps.hidden, self.reads[step], pixels), self.states)
         if self.left.shape[1]:
             known.baddbmm_(gathered(maps.z, self.lefts[step], pixels), self.left)
-        z = known.new_empty(layers + 1, n, pixels, 2 * features)
-        hidden, cell, outputs = (known.new_empty(layers, n, pixels, features) for _ in range(3))
-        before = maps.cell.index_select(2, self.cells[step])
-        return maps, LSTMDesk(known.view(layers, n, pixels, -1), before, above, z, hidden, cell, outputs)
+        known, before = known.view(layers, n, pixels, -1), maps.cell.index_select(2, self.cells[step])
+        hidden, cell, outputs = (known.new_zeros(layers, n, pixels, features) for _ in range(3))
+        z, left = (known.new_zeros(layers, n, pixels, 2 * features) for _ in range(2))
+        more = above, None if above is None else outputs
+        return maps, LSTMDesk(self.sizes, known, before, hidden, cell, z, left, *more)
+
+    def _from_the_right(
+        self, scan: Mirrored, maps: LSTMMaps, step: int, right: Tensor | None
+    ) -> tuple[LSTMMaps, Tensor]:
+        """What the scan from the right adds at a pixel; at the first of a row it is run through the row above."""
+        row, column = divmod(step, self.width)
+        if row and not column:
+            z = maps.z[:, :, (row - 1) * self.width : row * self.width]
+            maps = replace(maps, right=scan.row(z, maps.right, right))
+        if maps.right is None:
+            return maps, torch.zeros_like(maps.hidden[:, :, :1])
+        return maps, maps.right[:, :, column : column + 1]
 
     def climb(self, desk: LSTMDesk, colour: int, z: Tensor) -> Tensor:
-        known, mine = columns(desk.known, self.gates[colour]), self.narrow[colour]
-        before, hidden, cell = (columns(each, mine) for each in (desk.before, desk.hidden, desk.cell))
-        above = None if desk.above is None else columns(desk.above, mine)
-        (zs, z_seen), (outputs, outputs_seen) = rooms(desk.z, self.wide[colour]), rooms(desk.outputs, mine)
-        for layer, (gates, expand) in enumerate(zip(self.inputs[colour], self.expand[colour], strict=True)):
-            zs[layer].copy_(z)
-            opened = torch.addmm(known[layer], z_seen[layer], gates.weight)
-            flow(opened, before[layer], cell[layer], hidden[layer])
-            if above is None:
-                outputs[layer].copy_(hidden[layer])
-            else:
-                torch.add(hidden[layer], above[layer], out=outputs[layer])
-            y = torch.addmm(expand.bias, outputs_seen[layer], expand.weight)
-            z = y.add_(z) if self.residual else y
-        if self.skips:
-            zs[-1].copy_(z)
-            for skip, output in zip(self.skips[colour], z_seen[1:], strict=True):
-                z = torch.addmm(z, output, skip.weight).add_(skip.bias)
+        layers = zip(self.inputs[colour], self.expand[colour], desk.rooms[colour], desk.wholes, strict=True)
+        for gates, expand, (known, before, hidden, cell, entered, left, *mirrored), (seen, states, _) in layers:
+            entered.copy_(z)
+            flow(torch.addmm(known, seen, gates.weight), before, cell, hidden)
+            if mirrored:
+                above, outputs = mirrored
+                torch.add(hidden, above, out=outputs)
+            y = torch.addmm(expand.bias, states, expand.weight)
+            z = torch.add(y, z, out=left) if self.residual else left.copy_(y)
+        for skip, (*_, left) in zip(self.skips[colour] if self.skips else (), desk.wholes, strict=False):
+            z = torch.addmm(z, left, skip.weight).add_(skip.bias)
         return z
 
     def end(self, maps: LSTMMaps, desk: LSTMDesk, pixels: Tensor) -> None:
-        maps.z.index_copy_(2, pixels, desk.z[:-1])
+        maps.z.index_copy_(2, pixels, desk.z)
         maps.hidden.index_copy_(2, pixels, desk.hidden)
         maps.cell.index_copy_(2, pixels, desk.cell)
 

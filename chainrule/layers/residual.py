@@ -37,7 +37,7 @@ class ResidualBlock(nn.Module):
         h = self.reduce(F.relu(x))
         h = self.spread(h.relu_())
         y: Tensor = self.expand(h.relu_())
-        return y.add_(x)  # no gradient reads y
+        return x + y
 
     def receptive_field(self, seen: Tensor) -> Tensor:
         """The field of the output, bool [colours, H, W, D], given that of the input (`layers/reach.py`)."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import torch
@@ -26,29 +27,25 @@ class Product(NamedTuple):
 
     Attributes:
         bias: [features].
-        weight: [in, features], of the first features below, which this colour may see.
+        weight: [in, features]; zero for what the colour does not see.
     """
 
     bias: Tensor
     weight: Tensor
 
 
-def by_colour(weight: Tensor, bias: Tensor, out_groups: Tensor, in_groups: Tensor) -> list[Product]:
-    """The product of each colour, of a weight [out, in] that went through mask B.
+def by_colour(weight: Tensor, bias: Tensor, groups: Tensor) -> list[Product]:
+    """The product of each colour, of a masked weight [out, in].
 
     Args:
-        out_groups, in_groups: the colour of each feature, int64, sorted.
+        groups: the colour of each output, int64, sorted.
     """
-    seen = (slice(span.stop) for span in spans(in_groups))
-    return [
-        Product(bias[mine], weight[mine, below].t().contiguous())
-        for mine, below in zip(spans(out_groups), seen, strict=True)
-    ]
+    return [Product(bias[mine], weight[mine].t().contiguous()) for mine in spans(groups)]
 
 
 def at_pixel(layer: MaskedConv2d) -> list[Product]:
     """The product of each colour of a convolution, by its centre alone."""
-    return by_colour((layer.mask * layer.weight)[:, :, -1, layer.reach], layer.bias, layer.out_groups, layer.in_groups)
+    return by_colour((layer.mask * layer.weight)[:, :, -1, layer.reach], layer.bias, layer.out_groups)
 
 
 def spans(groups: Tensor) -> list[slice]:
@@ -81,15 +78,18 @@ def gathered(maps: Tensor, places: Tensor, pixels: int) -> Tensor:
     return maps.index_select(2, places).view(layers, n * pixels, -1)
 
 
-def columns(maps: Tensor, which: slice) -> Sequence[Tensor]:
-    """These features of each layer's map, [n · pixels, features] each, of [layers, n, pixels, features]."""
-    return maps.flatten(1, 2)[..., which].unbind(0)
+def rooms(maps: Tensor, sizes: list[int]) -> list[Sequence[Tensor]]:
+    """Of each colour, which has so many features, and each layer: [n · pixels, features].
+
+    Args:
+        maps: [layers, n, pixels, features].
+    """
+    return [mine.unbind(0) for mine in torch.split(maps.flatten(1, 2), sizes, -1)]
 
 
-def rooms(maps: Tensor, mine: slice) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
-    """Of each layer's map, the features of a colour, and all that it may see: those and the ones before them."""
-    room = columns(maps, mine)
-    return room, columns(maps, slice(mine.stop)) if mine.start else room
+def wholes(maps: Tensor) -> Sequence[Tensor]:
+    """Of each layer: [n · pixels, features], of [layers, n, pixels, features]."""
+    return maps.flatten(1, 2).unbind(0)
 
 
 class Steps(ABC):
@@ -150,19 +150,33 @@ class NoSteps(Steps):
 
 @dataclass(eq=False)
 class ResidualDesk:
-    """A step of residual blocks, each [blocks, n, pixels, features].
+    """A step of residual blocks, each [blocks, n, pixels, features], zero where a colour is not known yet.
 
     Attributes:
+        sizes: how many features each colour has, in wide maps and in narrow ones.
         known: what the convolutions read of other pixels.
         wide: what enters the blocks, after its ReLU.
         narrow: what the 3×3 convolutions read, after its ReLU.
-        spread: what they make, after its ReLU.
+        mixed: what they make, after its ReLU.
     """
 
+    sizes: tuple[list[int], list[int]]
     known: Tensor
     wide: Tensor
     narrow: Tensor
-    spread: Tensor
+    mixed: Tensor
+
+    @cached_property
+    def rooms(self) -> list[list[tuple[Tensor, ...]]]:
+        """Of each colour, of each block: its part of the four, [n · pixels, features]."""
+        wide, narrow = self.sizes
+        parts = rooms(self.known, narrow), rooms(self.wide, wide), rooms(self.narrow, narrow), rooms(self.mixed, narrow)
+        return [list(zip(*colour, strict=True)) for colour in zip(*parts, strict=True)]
+
+    @cached_property
+    def wholes(self) -> list[tuple[Tensor, ...]]:
+        """Of each block: all of the last three, [n · pixels, features]."""
+        return list(zip(*map(wholes, (self.wide, self.narrow, self.mixed)), strict=True))
 
 
 class ResidualSteps(Steps):
@@ -175,8 +189,8 @@ class ResidualSteps(Steps):
     """
 
     def __init__(self, blocks: Sequence[ResidualBlock], height: int, width: int, groups: Sequence[Tensor]) -> None:
-        self.blocks, self.pixels = blocks, height * width
-        self.sizes = [len(group) for group in groups]
+        self.blocks, self.places = blocks, height * width + 1
+        self.counts = [len(group) for group in groups]
         spreads = [block.spread for block in blocks]
         self.reads = places(neighbours(height, width, spreads[0].offsets), groups)
         self.weight = torch.stack([beside(layer) for layer in spreads])
@@ -186,11 +200,12 @@ class ResidualSteps(Steps):
             for block in blocks
         )
         self.products = list(zip(*by_block, strict=True))  # of each colour, of each block, of its three layers
-        self.wide, self.narrow = (spans(layer.in_groups) for layer in (blocks[0].reduce, spreads[0]))
+        wide, narrow = (layer.in_groups.bincount().tolist() for layer in (blocks[0].reduce, spreads[0]))
+        self.sizes = wide, narrow
 
     def maps(self, n: int) -> Tensor:
         """What the 3×3 convolutions read; the last place is beside the image."""
-        return self.bias.new_zeros(len(self.blocks), n, self.pixels + 1, self.narrow[-1].stop)
+        return self.bias.new_zeros(len(self.blocks), n, self.places, self.bias.shape[2])
 
     def absorb(self, x: Tensor, right: Tensor | None, step: int) -> Tensor:  # noqa: ARG002
         maps = self.maps(len(x))
@@ -201,20 +216,18 @@ class ResidualSteps(Steps):
 
     def begin(self, maps: Tensor, step: int, right: Tensor | None) -> tuple[Tensor, ResidualDesk]:  # noqa: ARG002
         blocks, n, _, narrow = maps.shape
-        pixels, wide = self.sizes[step], self.wide[-1].stop
+        pixels = self.counts[step]
         known = torch.baddbmm(self.bias, gathered(maps, self.reads[step], pixels), self.weight)
-        rooms = (known.new_empty(blocks, n, pixels, size) for size in (wide, narrow, narrow))
-        return maps, ResidualDesk(known.view(blocks, n, pixels, narrow), *rooms)
+        empty = (known.new_zeros(blocks, n, pixels, size) for size in (2 * narrow, narrow, narrow))
+        return maps, ResidualDesk(self.sizes, known.view(blocks, n, pixels, narrow), *empty)
 
     def climb(self, desk: ResidualDesk, colour: int, z: Tensor) -> Tensor:
-        known = columns(desk.known, self.narrow[colour])
-        a, a_seen = rooms(desk.wide, self.wide[colour])
-        (b, b_seen), (c, c_seen) = (rooms(each, self.narrow[colour]) for each in (desk.narrow, desk.spread))
-        for block, (reduce, spread, expand) in enumerate(self.products[colour]):
-            torch.clamp(z, min=0, out=a[block])
-            torch.addmm(reduce.bias, a_seen[block], reduce.weight, out=b[block]).relu_()
-            torch.addmm(known[block], b_seen[block], spread.weight, out=c[block]).relu_()
-            z = torch.addmm(expand.bias, c_seen[block], expand.weight).add_(z)
+        for products, mine, seen in zip(self.products[colour], desk.rooms[colour], desk.wholes, strict=True):
+            (reduce, spread, expand), (known, wide, narrow, mixed) = products, mine
+            torch.clamp(z, min=0, out=wide)
+            torch.addmm(reduce.bias, seen[0], reduce.weight, out=narrow).relu_()
+            torch.addmm(known, seen[1], spread.weight, out=mixed).relu_()
+            z = torch.addmm(expand.bias, seen[2], expand.weight).add_(z)
         return z
 
     def end(self, maps: Tensor, desk: ResidualDesk, pixels: Tensor) -> None:

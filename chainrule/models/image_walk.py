@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -23,8 +23,7 @@ class Filled:
     groups: int
 
 
-@dataclass(frozen=True, eq=False)
-class Stepped:
+class Stepped(NamedTuple):
     """The state of a walk. All tensors are [..., n, places, numbers].
 
     The maps and the desk are filled in place, and shared by the states of a walk: one that it has gone beyond must go
@@ -60,7 +59,7 @@ class Stepped:
 
     def changed(self, change: Callable[[Tensor], Tensor]) -> Stepped:
         """A state that shares nothing with this one, each tensor changed."""
-        state: Stepped = every_tensor(replace(self, filled=Filled(self.groups)), change)
+        state: Stepped = every_tensor(self._replace(filled=Filled(self.groups)), change)
         return state
 
 
@@ -126,7 +125,7 @@ class ImageWalk:
         state.pixels[:, :, colour] = values
         state.filled.groups += 1
         if colour + 1 < self.shape[0]:
-            return self._predicted(replace(state, groups=state.groups + 1), colour + 1)
+            return self._predicted(state._replace(groups=state.groups + 1), colour + 1)
         state.x.index_copy_(1, self.groups[step], state.pixels)
         self.stack.end(state.maps, state.desk, self.groups[step])
         return self._begin(state.x, state.maps, step + 1, state.filled)
@@ -144,17 +143,17 @@ class ImageWalk:
         first = torch.addmm(self.bias, gathered(x[None], self.reads[step], count)[0], self.weight).view(n, count, size)
         if self.position is not None:
             first += self.position[pixels]
-        top, head = (x.new_empty(n, count, size) for _ in range(2))
-        state = replace(
-            state, maps=maps, desk=desk, pixels=x.new_empty(n, count, colours), first=first, top=top, head=head
-        )
+        top, head = (x.new_zeros(n, count, size) for _ in range(2))
+        empty = x.new_zeros(n, count, colours)
+        state = state._replace(maps=maps, desk=desk, pixels=empty, first=first, top=top, head=head)
         return self._predicted(state, 0)
 
     def _row(self, x: Tensor, pixels: Tensor) -> Tensor | None:
         """Where a step begins a row, what the scan from the right reads in the row above, if that is its own."""
-        width = self.shape[2]
-        row, column = divmod(int(pixels[0]), width)
-        return self.right.row(x, row - 1) if self.right and row and not column else None
+        if self.right is None:
+            return None
+        row, column = divmod(int(pixels[0]), self.shape[2])
+        return self.right.row(x, row - 1) if row and not column else None
 
     def _predicted(self, state: Stepped, colour: int) -> Stepped:
         """The state with the numbers of a colour, when the colours before it are known."""
@@ -163,11 +162,10 @@ class ImageWalk:
             z = torch.addmm(z, state.pixels.flatten(0, 1)[:, :colour], self.own[colour])
         h = self.stack.climb(state.desk, colour, z)
         for room, layer in ((state.top, self.head), (state.head, self.output)):
-            seen = room.flatten(0, 1)
+            seen, (bias, weight) = room.flatten(0, 1), layer[colour]
             torch.clamp(h, min=0, out=seen[:, self.wide[colour]])
-            product = layer[colour]
-            h = torch.addmm(product.bias, seen[:, : len(product.weight)], product.weight)
-        return replace(state, numbers=h.view(*state.pixels.shape[:2], -1))
+            h = torch.addmm(bias, seen, weight)
+        return state._replace(numbers=h.view(*state.pixels.shape[:2], -1))
 
 
 class _Whole:

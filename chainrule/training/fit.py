@@ -6,7 +6,7 @@ import math
 import signal
 import threading
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -84,11 +84,15 @@ def fit(
     folder = None if out is None else RunFolder(Path(out))
     keep_freed_memory()
     team = processes()
-    trainer = Trainer(model.to(team.device(chosen.device)), chosen, data.train, data.valid, team)
+    model.to(team.device(chosen.device))
+    settled = _settled(chosen, model, folder if resume else None, team)
+    trainer = Trainer(model, settled, data.train, data.valid, team)
     title, show = f"training {model.in_words()}", progress and team.rank == 0
     with bar(title, trainer.images(trainer.updates), show) as shown, _Interrupt() as interrupt:
         if folder is not None:
-            _open(folder, _config(model, chosen, data, team), data, resume, trainer, shown)
+            _open(folder, _config(model, settled, data, team), data, resume, trainer, shown)
+        if settled != chosen and settled.precision == "bfloat16" and trainer.done == 0:
+            shown.print("layers train in bfloat16, which is faster here (precision auto); validation is in float32")
         _warn_of_warmup(trainer, shown)
         try:
             _run(trainer, folder, shown, interrupt)
@@ -170,6 +174,18 @@ def _check_values(model: AutoregressiveModel, x: Tensor) -> None:
     patterns = torch.unique(known[~known.all(1)], dim=0)
     if not all(model.learns_from(pattern) for pattern in patterns):
         raise ChainruleError(not_first(model))
+
+
+def _settled(settings: Settings, model: AutoregressiveModel, begun: RunFolder | None, team: Processes) -> Settings:
+    """The settings with a precision that all processes share: that of the run to go on with, if there is one."""
+
+    def bfloat16() -> bool:
+        recorded = None if begun is None else begun.setting("precision")
+        return (recorded or settings.settled(model).precision) == "bfloat16"
+
+    if settings.precision != "auto":
+        return settings
+    return replace(settings, precision="bfloat16" if team.lead(bfloat16) else "float32")
 
 
 def _config(model: AutoregressiveModel, settings: Settings, data: _Sets, team: Processes) -> dict[str, Any]:

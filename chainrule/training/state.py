@@ -58,6 +58,11 @@ class RunFolder:
         _check_same(read_config(self.path), config, self.path)
         return self._has_state()
 
+    def setting(self, name: str) -> Any:
+        """What the run that is there was trained with; None where there is none."""
+        training = read_config(self.path).get("training") if self._begun() else None
+        return training.get(name) if isinstance(training, dict) else None
+
     def _begun(self) -> bool:
         """Is there a run? What a killed process left half written goes."""
         try:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -32,7 +32,7 @@ from chainrule.words import counted
 LINES = 50
 """So many epochs are told of in lines of their own, evenly spread where there are more."""
 OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
-    "adamw": torch.optim.AdamW,
+    "adamw": partial(torch.optim.AdamW, fused=True),
     "sgd": torch.optim.SGD,
     "rmsprop": torch.optim.RMSprop,
     "adagrad": torch.optim.Adagrad,
@@ -66,7 +66,7 @@ class Trainer:
     def __init__(
         self, model: AutoregressiveModel, settings: Settings, train: Split, valid: Split | None, team: Processes
     ) -> None:
-        self.settings, self.train, self.valid, self.team = settings, train, valid, team
+        self.settings, self.train, self.valid, self.team = settings.settled(model), train, valid, team
         self.model = model.train()
         self.net = team.wrap(model)
         self.averaged = copy.deepcopy(model).eval().requires_grad_(False)
@@ -264,8 +264,9 @@ class Trainer:
             prefix = f"optimiser.{number}."
             values = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
             for key, value in values.items():
-                # As the optimiser had it: laid out like its parameter, and a count of steps on the CPU.
-                like = torch.empty_like(parameter, dtype=value.dtype) if value.shape == parameter.shape else value
+                # As the optimiser had it: laid out like its parameter; a fused one has the count of steps there too.
+                counts = value.to(parameter.device) if self.optimiser.defaults.get("fused") else value
+                like = torch.empty_like(parameter, dtype=value.dtype) if value.shape == parameter.shape else counts
                 self.optimiser.state[parameter][key] = like.copy_(value)
 
 

@@ -82,7 +82,7 @@ def test_the_other_tables_tell_what_was_measured(done):
     assert "later texts" in markdown
     assert "memory" not in markdown
     assert "| weight\\_decay | 0.1 | 0.1 |" in markdown
-    assert "runs the whole model again at each step" in markdown
+    assert "all sites that do not wait for each other" in markdown
     assert "those that a mask closes count too" in markdown
 
 
