@@ -98,8 +98,8 @@ class MaskedConv2d(nn.Module):
     @property
     def offsets(self) -> list[tuple[int, int]]:
         """The other pixels that are read: (down, right) of the pixel itself, for each open tap beside the centre."""
-        taps = self.taps.flatten(0, 1).any(0).nonzero() - torch.tensor([self.reach, self.reach])
-        return [(down, right) for down, right in taps.tolist() if (down, right) != (0, 0)]
+        taps = (self.mask.flatten(0, 1).any(0).nonzero() - self.reach).tolist()
+        return [(down, right) for down, right in taps if (down, right) != (0, 0)]
 
     def receptive_field(self, seen: Tensor) -> Tensor:
         """The field of the output, bool [colours out, H, W, D], given that of the input (`layers/reach.py`)."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -12,7 +11,7 @@ from torch import Tensor
 from chainrule.layers.lstm import ImageLSTM, LSTMStack
 from chainrule.layers.masks import colour_groups
 from chainrule.layers.scan import lstm_states
-from chainrule.layers.steps import Product, Steps, by_colour, gathered, places, rooms, wholes
+from chainrule.layers.steps import Product, Steps, by_colour, gathered, places, rooms
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,45 +33,38 @@ class LSTMMaps:
     right: Tensor | None
 
 
-@dataclass(eq=False)
 class LSTMDesk:
-    """A step of recurrent layers, each [layers, n, pixels, features], zero where a colour is not known yet.
+    """Room for a step of recurrent layers. Each map is [layers, columns, features], columns being (datum, pixel).
+
+    What a colour does not see may hold anything: its weights there are zero.
+
+    Args:
+        like: a tensor of the type and on the device of the room.
+        layers, columns: how many.
+        wide, narrow: how many features each colour has, in what goes from layer to layer, and in the states.
+        mirrored: whether there is a scan from the right.
 
     Attributes:
-        sizes: how many features each colour has, in z, in the states and in the gates.
         known: what the gates read of other pixels; for each colour o, i, f, g.
         before: the cell states that flow in.
         hidden, cell: the states.
         z: what enters the layers.
         left: what leaves them.
-        above: what the scan from the right adds to the states; None where there is no such scan.
-        outputs: their sum.
+        mirrored: what the scan from the right adds to the states, and their sum; empty without one.
+        rooms: of each colour, of each layer: its part of all these.
+        wholes: of each layer: all of z, of the states with what was added, and of left.
     """
 
-    sizes: tuple[list[int], list[int], list[int]]
-    known: Tensor
-    before: Tensor
-    hidden: Tensor
-    cell: Tensor
-    z: Tensor
-    left: Tensor
-    above: Tensor | None
-    outputs: Tensor | None
-
-    @cached_property
-    def rooms(self) -> list[list[tuple[Tensor, ...]]]:
-        """Of each colour, of each layer: its part of all these, in their order, [n · pixels, features]."""
-        wide, narrow, gates = self.sizes
-        maps = (self.known, gates), *((each, narrow) for each in (self.before, self.hidden, self.cell))
-        more = ((each, narrow) for each in (self.above, self.outputs) if each is not None)
-        parts = [rooms(*each) for each in (*maps, (self.z, wide), (self.left, wide), *more)]
-        return [list(zip(*colour, strict=True)) for colour in zip(*parts, strict=True)]
-
-    @cached_property
-    def wholes(self) -> list[tuple[Tensor, ...]]:
-        """Of each layer: all of z, of the states that leave it, and of what leaves it, [n · pixels, features]."""
-        states = self.hidden if self.outputs is None else self.outputs
-        return list(zip(*map(wholes, (self.z, states, self.left)), strict=True))
+    def __init__(
+        self, like: Tensor, layers: int, columns: int, wide: list[int], narrow: list[int], mirrored: bool
+    ) -> None:
+        sizes = [[4 * size for size in narrow], narrow, narrow, narrow, wide, wide, *([narrow] * (2 * mirrored))]
+        maps = [like.new_zeros(layers, columns, sum(each)) for each in sizes]
+        self.known, self.before, self.hidden, self.cell, self.z, self.left, *more = maps
+        self.mirrored = more
+        parts = zip(*(rooms(*each) for each in zip(maps, sizes, strict=True)), strict=True)
+        self.rooms = [list(zip(*colour, strict=True)) for colour in parts]
+        self.wholes = list(zip(self.z, more[1] if more else self.hidden, self.left, strict=True))
 
 
 class LSTMSteps(Steps):
@@ -89,8 +81,7 @@ class LSTMSteps(Steps):
         self.lstms = [block.lstm for block in self.blocks]
         self.sweep, features = self.lstms[0].sweep, self.lstms[0].hidden.shape[1]
         wide, narrow = colour_groups(2 * features, colours), colour_groups(features, colours)
-        sizes = wide.bincount().tolist(), narrow.bincount().tolist()
-        self.sizes = *sizes, [4 * size for size in sizes[1]]
+        self.wide, self.narrow = wide.bincount().tolist(), narrow.bincount().tolist()
         self.residual = self.blocks[0].residual
         self.expand, self.skips = (
             transposed([by_colour(each.mask * each.weight, each.bias, wide) for each in layers])
@@ -151,19 +142,20 @@ class LSTMSteps(Steps):
         at = self.sweep.inputs[1, 0].argsort()[pixels]
         return torch.stack([each[0, :, at].permute(2, 1, 0) for each in hidden])
 
-    def begin(self, maps: LSTMMaps, step: int, right: Tensor | None) -> tuple[LSTMMaps, LSTMDesk]:
+    def begin(
+        self, maps: LSTMMaps, step: int, right: Tensor | None, desk: LSTMDesk | None
+    ) -> tuple[LSTMMaps, LSTMDesk]:
         layers, n, _, features = maps.hidden.shape
-        pixels, above = len(self.groups[step]), None
+        pixels = len(self.groups[step])
+        desk = desk or LSTMDesk(maps.z, layers, n * pixels, self.wide, self.narrow, self.mirrored is not None)
         if self.mirrored is not None:
             maps, above = self._from_the_right(self.mirrored, maps, step, right)
-        known = torch.baddbmm(self.bias, gathered(maps.hidden, self.reads[step], pixels), self.states)
+            desk.mirrored[0].copy_(above.flatten(1, 2))
+        torch.baddbmm(self.bias, gathered(maps.hidden, self.reads[step], pixels), self.states, out=desk.known)
         if self.left.shape[1]:
-            known.baddbmm_(gathered(maps.z, self.lefts[step], pixels), self.left)
-        known, before = known.view(layers, n, pixels, -1), maps.cell.index_select(2, self.cells[step])
-        hidden, cell, outputs = (known.new_zeros(layers, n, pixels, features) for _ in range(3))
-        z, left = (known.new_zeros(layers, n, pixels, 2 * features) for _ in range(2))
-        more = above, None if above is None else outputs
-        return maps, LSTMDesk(self.sizes, known, before, hidden, cell, z, left, *more)
+            desk.known.baddbmm_(gathered(maps.z, self.lefts[step], pixels), self.left)
+        torch.index_select(maps.cell, 2, self.cells[step], out=desk.before.view(layers, n, pixels, features))
+        return maps, desk
 
     def _from_the_right(
         self, scan: Mirrored, maps: LSTMMaps, step: int, right: Tensor | None
@@ -192,9 +184,9 @@ class LSTMSteps(Steps):
         return z
 
     def end(self, maps: LSTMMaps, desk: LSTMDesk, pixels: Tensor) -> None:
-        maps.z.index_copy_(2, pixels, desk.z)
-        maps.hidden.index_copy_(2, pixels, desk.hidden)
-        maps.cell.index_copy_(2, pixels, desk.cell)
+        for known, mine in ((maps.z, desk.z), (maps.hidden, desk.hidden), (maps.cell, desk.cell)):
+            layers, n, _, features = known.shape
+            known.index_copy_(2, pixels, mine.view(layers, n, -1, features))
 
 
 class Mirrored:

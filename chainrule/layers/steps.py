@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import torch
@@ -79,17 +77,8 @@ def gathered(maps: Tensor, places: Tensor, pixels: int) -> Tensor:
 
 
 def rooms(maps: Tensor, sizes: list[int]) -> list[Sequence[Tensor]]:
-    """Of each colour, which has so many features, and each layer: [n · pixels, features].
-
-    Args:
-        maps: [layers, n, pixels, features].
-    """
-    return [mine.unbind(0) for mine in torch.split(maps.flatten(1, 2), sizes, -1)]
-
-
-def wholes(maps: Tensor) -> Sequence[Tensor]:
-    """Of each layer: [n · pixels, features], of [layers, n, pixels, features]."""
-    return maps.flatten(1, 2).unbind(0)
+    """Of each colour, which has so many features, and each layer: its part of maps [layers, columns, features]."""
+    return [mine.unbind(0) for mine in torch.split(maps, sizes, -1)]
 
 
 class Steps(ABC):
@@ -113,11 +102,12 @@ class Steps(ABC):
         """
 
     @abstractmethod
-    def begin(self, maps: Any, step: int, right: Tensor | None) -> tuple[Any, Any]:
-        """The maps and the desk of a step, on which what only needs the pixels before it is done.
+    def begin(self, maps: Any, step: int, right: Tensor | None, desk: Any) -> tuple[Any, Any]:
+        """The maps and the desk of a step, on which what needs only the pixels before it is done.
 
         Args:
             right: [n, W, 2h], of the row above where the step begins a row, what the scan from the right reads there.
+            desk: that of a step of as many pixels, which is over, to be used again; None for a new one.
         """
 
     @abstractmethod
@@ -138,7 +128,7 @@ class NoSteps(Steps):
     def absorb(self, x: Tensor, right: Tensor | None, step: int) -> None:
         pass
 
-    def begin(self, maps: None, step: int, right: Tensor | None) -> tuple[None, None]:  # noqa: ARG002
+    def begin(self, maps: None, step: int, right: Tensor | None, desk: None) -> tuple[None, None]:  # noqa: ARG002
         return None, None
 
     def climb(self, desk: None, colour: int, z: Tensor) -> Tensor:  # noqa: ARG002
@@ -148,35 +138,32 @@ class NoSteps(Steps):
         pass
 
 
-@dataclass(eq=False)
 class ResidualDesk:
-    """A step of residual blocks, each [blocks, n, pixels, features], zero where a colour is not known yet.
+    """Room for a step of residual blocks. Each map is [blocks, columns, features], columns being (datum, pixel).
+
+    What a colour does not see may hold anything: its weights there are zero.
+
+    Args:
+        like: a tensor of the type and on the device of the room.
+        blocks, columns: how many.
+        wide, narrow: how many features each colour has, in the two kinds of maps.
 
     Attributes:
-        sizes: how many features each colour has, in wide maps and in narrow ones.
         known: what the convolutions read of other pixels.
         wide: what enters the blocks, after its ReLU.
         narrow: what the 3×3 convolutions read, after its ReLU.
-        mixed: what they make, after its ReLU.
+        mixed: what they make, after its ReLU; and a 1, which the last convolution's bias is multiplied with.
+        rooms: of each colour, of each block: its part of the four, [columns, features].
+        wholes: of each block: all of the last three.
     """
 
-    sizes: tuple[list[int], list[int]]
-    known: Tensor
-    wide: Tensor
-    narrow: Tensor
-    mixed: Tensor
-
-    @cached_property
-    def rooms(self) -> list[list[tuple[Tensor, ...]]]:
-        """Of each colour, of each block: its part of the four, [n · pixels, features]."""
-        wide, narrow = self.sizes
-        parts = rooms(self.known, narrow), rooms(self.wide, wide), rooms(self.narrow, narrow), rooms(self.mixed, narrow)
-        return [list(zip(*colour, strict=True)) for colour in zip(*parts, strict=True)]
-
-    @cached_property
-    def wholes(self) -> list[tuple[Tensor, ...]]:
-        """Of each block: all of the last three, [n · pixels, features]."""
-        return list(zip(*map(wholes, (self.wide, self.narrow, self.mixed)), strict=True))
+    def __init__(self, like: Tensor, blocks: int, columns: int, wide: list[int], narrow: list[int]) -> None:
+        sizes = narrow, wide, narrow, [*narrow, 1]
+        self.known, self.wide, self.narrow, self.mixed = maps = [like.new_zeros(blocks, columns, sum(n)) for n in sizes]
+        self.mixed[:, :, -1] = 1
+        parts = zip(*(rooms(*each) for each in zip(maps, sizes, strict=True)), strict=False)  # the 1 is no colour's
+        self.rooms = [list(zip(*colour, strict=True)) for colour in parts]
+        self.wholes = list(zip(*maps[1:], strict=True))
 
 
 class ResidualSteps(Steps):
@@ -196,12 +183,11 @@ class ResidualSteps(Steps):
         self.weight = torch.stack([beside(layer) for layer in spreads])
         self.bias = torch.stack([layer.bias for layer in spreads])[:, None]
         by_block = (
-            zip(*(at_pixel(layer) for layer in (block.reduce, block.spread, block.expand)), strict=True)
+            zip(at_pixel(block.reduce), at_pixel(block.spread), map(joined, at_pixel(block.expand)), strict=True)
             for block in blocks
         )
         self.products = list(zip(*by_block, strict=True))  # of each colour, of each block, of its three layers
-        wide, narrow = (layer.in_groups.bincount().tolist() for layer in (blocks[0].reduce, spreads[0]))
-        self.sizes = wide, narrow
+        self.wide, self.narrow = (layer.in_groups.bincount().tolist() for layer in (blocks[0].reduce, spreads[0]))
 
     def maps(self, n: int) -> Tensor:
         """What the 3×3 convolutions read; the last place is beside the image."""
@@ -214,12 +200,17 @@ class ResidualSteps(Steps):
             x = block(x)
         return maps
 
-    def begin(self, maps: Tensor, step: int, right: Tensor | None) -> tuple[Tensor, ResidualDesk]:  # noqa: ARG002
-        blocks, n, _, narrow = maps.shape
-        pixels = self.counts[step]
-        known = torch.baddbmm(self.bias, gathered(maps, self.reads[step], pixels), self.weight)
-        empty = (known.new_zeros(blocks, n, pixels, size) for size in (2 * narrow, narrow, narrow))
-        return maps, ResidualDesk(self.sizes, known.view(blocks, n, pixels, narrow), *empty)
+    def begin(
+        self,
+        maps: Tensor,
+        step: int,
+        right: Tensor | None,  # noqa: ARG002
+        desk: ResidualDesk | None,
+    ) -> tuple[Tensor, ResidualDesk]:
+        blocks, n, pixels = len(maps), maps.shape[1], self.counts[step]
+        desk = desk or ResidualDesk(maps, blocks, n * pixels, self.wide, self.narrow)
+        torch.baddbmm(self.bias, gathered(maps, self.reads[step], pixels), self.weight, out=desk.known)
+        return maps, desk
 
     def climb(self, desk: ResidualDesk, colour: int, z: Tensor) -> Tensor:
         for products, mine, seen in zip(self.products[colour], desk.rooms[colour], desk.wholes, strict=True):
@@ -227,8 +218,14 @@ class ResidualSteps(Steps):
             torch.clamp(z, min=0, out=wide)
             torch.addmm(reduce.bias, seen[0], reduce.weight, out=narrow).relu_()
             torch.addmm(known, seen[1], spread.weight, out=mixed).relu_()
-            z = torch.addmm(expand.bias, seen[2], expand.weight).add_(z)
+            z = torch.addmm(z, seen[2], expand)
         return z
 
     def end(self, maps: Tensor, desk: ResidualDesk, pixels: Tensor) -> None:
-        maps.index_copy_(2, pixels, desk.narrow)
+        blocks, n, _, narrow = maps.shape
+        maps.index_copy_(2, pixels, desk.narrow.view(blocks, n, -1, narrow))
+
+
+def joined(product: Product) -> Tensor:
+    """The weight, and below it the bias, for inputs that end with a 1: [in + 1, features]."""
+    return torch.cat([product.weight, product.bias[None]])

@@ -16,29 +16,56 @@ from chainrule.layers.wavefront import neighbours
 from chainrule.models.base import every_tensor
 
 
+class Desk:
+    """Room for a step of a walk, of so many columns, (datum, pixel).
+
+    Args:
+        like: a tensor of the type and on the device of the room.
+        columns: how many.
+        colours: of a pixel.
+        wide: how many features each colour has.
+
+    Attributes:
+        pixels: the encoded pixels, as far as they are known, [columns, colours].
+        first: what enters the stack, as far as it depends on other pixels.
+        top, head: what enters the two layers after the stack, after its ReLU.
+        parts: of each colour, its part of the last three, [columns, features].
+        stack: the desk of the stack of layers.
+    """
+
+    def __init__(self, like: Tensor, columns: int, colours: int, wide: list[int]) -> None:
+        self.pixels = like.new_zeros(columns, colours)
+        self.first, self.top, self.head = maps = [like.new_zeros(columns, sum(wide)) for _ in range(3)]
+        self.parts = list(zip(*(torch.split(each, wide, 1) for each in maps), strict=True))
+        self.stack: Any = None
+
+
 @dataclass(eq=False)
-class Filled:
-    """How many groups the maps know that the states of a walk share."""
+class Shared:
+    """What the states of a walk have in common, which each step fills in place.
+
+    Attributes:
+        groups: how many are done; a state with fewer has to begin its step again, with copies.
+        desks: by the number of pixels of a step.
+        maps: those of the stack of layers, ready for the present step.
+    """
 
     groups: int
+    desks: dict[int, Desk]
+    maps: Any = None
 
 
 class Stepped(NamedTuple):
     """The state of a walk. All tensors are [..., n, places, numbers].
 
-    The maps and the desk are filled in place, and shared by the states of a walk: one that it has gone beyond must go
-    on with copies.
-
     Attributes:
         walk: the layers.
         groups: how many are done.
         numbers: of the next group's distributions, [n, pixels, parameters].
-        x: the encoded pixels so far, [n, places, colours].
-        maps, desk: those of the stack of layers (`layers/steps.py`).
-        pixels: those of this step, encoded, [n, pixels, colours].
-        first: what enters the stack there, as far as it depends on other pixels.
-        top, head: what enters the last two layers there.
-        filled: what the shared tensors know.
+        x: the encoded pixels of the steps that are done, [n, places, colours].
+        maps: what the stack of layers knows of them (`layers/steps.py`).
+        values: the encoded colours of this step that are known, [n, pixels, 1] each.
+        shared: what x and the maps hold may be of later states: entries of later steps mean nothing.
     """
 
     walk: ImageWalk
@@ -46,12 +73,8 @@ class Stepped(NamedTuple):
     numbers: Tensor
     x: Tensor
     maps: Any
-    desk: Any
-    pixels: Tensor
-    first: Tensor
-    top: Tensor
-    head: Tensor
-    filled: Filled
+    values: tuple[Tensor, ...]
+    shared: Shared
 
     def of(self, rows: Tensor) -> Stepped:
         """That of these data, int64 [m]."""
@@ -59,8 +82,8 @@ class Stepped(NamedTuple):
 
     def changed(self, change: Callable[[Tensor], Tensor]) -> Stepped:
         """A state that shares nothing with this one, each tensor changed."""
-        state: Stepped = every_tensor(self._replace(filled=Filled(self.groups)), change)
-        return state
+        x, maps, values = every_tensor((self.x, self.maps, self.values), change)
+        return self.walk.resume(x, maps, self.groups // self.walk.shape[0], values)
 
 
 class ImageWalk:
@@ -90,17 +113,16 @@ class ImageWalk:
         self.reads = places(neighbours(height, width, first.offsets), groups)
         self.weight, self.bias = beside(first), first.bias
         self.position = None if position is None else position.flatten(1).T  # [P, 2h]
-        self.wide = spans(first.out_groups)
+        self.wide = first.out_groups.bincount().tolist()
         centre = (first.mask * first.weight)[:, :, -1, first.reach]
-        self.own = [centre[mine, :colour].T for colour, mine in enumerate(self.wide)]
+        self.own = [centre[mine, :colour].T for colour, mine in enumerate(spans(first.out_groups))]
         self.head, self.output = (at_pixel(layer) for layer in last)
         self.right = _Whole(others[0], height, width) if others else None
 
     def start(self, n: int) -> Stepped:
         """The state before the first group."""
         colours, height, width = self.shape
-        x = self.bias.new_zeros(n, height * width + 1, colours)
-        return self._begin(x, self.stack.maps(n), 0)
+        return self.resume(self.bias.new_zeros(n, height * width + 1, colours), self.stack.maps(n), 0, ())
 
     def absorb(self, x: Tensor, features: Sequence[Tensor], groups: int) -> Stepped:
         """The state after the first groups.
@@ -111,42 +133,46 @@ class ImageWalk:
         """
         step, colours = divmod(groups, self.shape[0])
         maps = self.stack.absorb(features[0], features[1] if len(features) > 1 else None, step)
-        state = self._begin(F.pad(x.flatten(2).mT, (0, 0, 0, 1)), maps, step)
-        for colour in range(colours):
-            pixels = self.groups[step]
-            state = self.advance(state, x[:, colour].flatten(1)[:, pixels])
+        x = F.pad(x.flatten(2).mT, (0, 0, 0, 1))
+        known = x[:, self.groups[step], :colours].split(1, 2) if colours else ()  # type: ignore[no-untyped-call]
+        return self.resume(x, maps, step, known)
+
+    def resume(self, x: Tensor, maps: Any, step: int, values: Sequence[Tensor]) -> Stepped:
+        """The state when a step begins and some of its colours are known, from tensors that are to be its own."""
+        state = self._begin(x, maps, step, Shared(step * self.shape[0], {}))
+        for known in values:
+            state = self.advance(state, known.squeeze(2))
         return state
 
     def advance(self, state: Stepped, values: Tensor) -> Stepped:
         """The state after the next group took the encoded values [n, pixels]."""
-        if state.filled.groups != state.groups:
+        if state.shared.groups != state.groups:
             state = state.changed(torch.clone)
-        step, colour = divmod(state.groups, self.shape[0])
-        state.pixels[:, :, colour] = values
-        state.filled.groups += 1
+        shared, (step, colour) = state.shared, divmod(state.groups, self.shape[0])
+        shared.groups += 1
+        pixels, desk = self.groups[step], shared.desks[values.shape[1]]
+        desk.pixels[:, colour] = values.flatten()
         if colour + 1 < self.shape[0]:
-            return self._predicted(state._replace(groups=state.groups + 1), colour + 1)
-        state.x.index_copy_(1, self.groups[step], state.pixels)
-        self.stack.end(state.maps, state.desk, self.groups[step])
-        return self._begin(state.x, state.maps, step + 1, state.filled)
+            numbers, known = self._numbers(desk, colour + 1), (*state.values, values.unsqueeze(2))
+            return state._replace(groups=shared.groups, numbers=numbers.view_as(state.numbers), values=known)
+        state.x.index_copy_(1, pixels, desk.pixels.view(len(values), -1, self.shape[0]))
+        self.stack.end(shared.maps, desk.stack, pixels)
+        return self._begin(state.x, shared.maps, step + 1, shared)
 
-    def _begin(self, x: Tensor, maps: Any, step: int, filled: Filled | None = None) -> Stepped:
+    def _begin(self, x: Tensor, maps: Any, step: int, shared: Shared) -> Stepped:
         """The state when the first colour of a step is predicted."""
-        (n, _, colours), groups = x.shape, step * self.shape[0]
-        none = x[:, :0]
-        state = Stepped(self, groups, none, x, maps, None, none, none, none, none, filled or Filled(groups))
-        if step == len(self.groups):
-            return state
-        pixels = self.groups[step]
-        count, size = len(pixels), self.wide[-1].stop
-        maps, desk = self.stack.begin(maps, step, self._row(x, pixels))
-        first = torch.addmm(self.bias, gathered(x[None], self.reads[step], count)[0], self.weight).view(n, count, size)
-        if self.position is not None:
-            first += self.position[pixels]
-        top, head = (x.new_zeros(n, count, size) for _ in range(2))
-        empty = x.new_zeros(n, count, colours)
-        state = state._replace(maps=maps, desk=desk, pixels=empty, first=first, top=top, head=head)
-        return self._predicted(state, 0)
+        numbers = x[:, :0]
+        if step < len(self.groups):
+            n, pixels = len(x), self.groups[step]
+            desk = shared.desks.get(len(pixels))
+            if desk is None:
+                desk = shared.desks[len(pixels)] = Desk(x, n * len(pixels), self.shape[0], self.wide)
+            shared.maps, desk.stack = self.stack.begin(maps, step, self._row(x, pixels), desk.stack)
+            torch.addmm(self.bias, gathered(x[None], self.reads[step], len(pixels))[0], self.weight, out=desk.first)
+            if self.position is not None:
+                desk.first.view(n, len(pixels), -1).add_(self.position[pixels])
+            numbers = self._numbers(desk, 0).view(n, len(pixels), -1)
+        return Stepped(self, shared.groups, numbers, x, maps, (), shared)
 
     def _row(self, x: Tensor, pixels: Tensor) -> Tensor | None:
         """Where a step begins a row, what the scan from the right reads in the row above, if that is its own."""
@@ -155,17 +181,16 @@ class ImageWalk:
         row, column = divmod(int(pixels[0]), self.shape[2])
         return self.right.row(x, row - 1) if row and not column else None
 
-    def _predicted(self, state: Stepped, colour: int) -> Stepped:
-        """The state with the numbers of a colour, when the colours before it are known."""
-        z = state.first.flatten(0, 1)[:, self.wide[colour]]
+    def _numbers(self, desk: Desk, colour: int) -> Tensor:
+        """The numbers of a colour of the step's pixels, when the colours before it are known: [columns, parameters]."""
+        z, top, head = desk.parts[colour]
         if colour:
-            z = torch.addmm(z, state.pixels.flatten(0, 1)[:, :colour], self.own[colour])
-        h = self.stack.climb(state.desk, colour, z)
-        for room, layer in ((state.top, self.head), (state.head, self.output)):
-            seen, (bias, weight) = room.flatten(0, 1), layer[colour]
-            torch.clamp(h, min=0, out=seen[:, self.wide[colour]])
-            h = torch.addmm(bias, seen, weight)
-        return state._replace(numbers=h.view(*state.pixels.shape[:2], -1))
+            z = torch.addmm(z, desk.pixels[:, :colour], self.own[colour])
+        torch.clamp(self.stack.climb(desk.stack, colour, z), min=0, out=top)
+        bias, weight = self.head[colour]
+        torch.clamp(torch.addmm(bias, desk.top, weight), min=0, out=head)
+        bias, weight = self.output[colour]
+        return torch.addmm(bias, desk.head, weight)
 
 
 class _Whole:

@@ -50,7 +50,8 @@ def test_the_samples_are_those_of_sample(done):
 
 def test_drawing_tells_each_step():
     told = []
-    drawn = draw(cr.MADE(cr.Binary((4,)), hidden=(), direct=True), 2, 0, lambda share, more="": told.append((share, more)))
+    model = cr.MADE(cr.Binary((4,)), hidden=(), direct=True)
+    drawn = draw(model, 2, 0, lambda share, more="": told.append((share, more)))
     assert drawn.shape == (2, 4)
     assert told == [(0.25, " 1 of 4"), (0.5, " 2 of 4"), (0.75, " 3 of 4"), (1.0, " 4 of 4")]
 
