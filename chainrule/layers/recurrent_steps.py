@@ -105,7 +105,7 @@ class LSTMSteps(Steps):
         """Where the pixels of each step read their neighbours."""
         read, pixels = self.sweep.states_read, self.sweep.inputs[0]
         self.reads = places(read, self.groups)
-        self.flows = read[:, self.sweep.cell]  # whose cell state flows in
+        self.flows = read[:, self.sweep.cell].to(self.bias.device)  # whose cell state flows in
         self.cells = places(self.flows[:, None], self.groups)
         left = pixels[1:, pixels[0].argsort()].T
         self.lefts = places(torch.where(left < 0, self.count, left), self.groups)
@@ -125,7 +125,7 @@ class LSTMSteps(Steps):
         for layer, block in enumerate(self.blocks):
             lstm, read = block.lstm, (h, *(more or [h]))[: len(self.sweep.inputs)]
             hidden, cells = lstm_states(read, lstm.weights, (lstm.hidden, lstm.cell), self.sweep)
-            at, count = self.sweep.outputs[0], self.count
+            at, count = self.sweep.outputs[0].to(x.device), self.count
             maps.z[layer, :, :count] = h.permute(2, 1, 0)
             maps.hidden[layer, :, :count] = hidden[0, :, at].permute(2, 1, 0)
             maps.cell[layer].index_copy_(1, self.flows, cells[0, :, at].permute(2, 1, 0))
@@ -139,7 +139,7 @@ class LSTMSteps(Steps):
         if row < 0:
             return None
         pixels = torch.arange(row * self.width, (row + 1) * self.width)
-        at = self.sweep.inputs[1, 0].argsort()[pixels]
+        at = self.sweep.inputs[1, 0].argsort()[pixels].to(hidden[0].device)
         return torch.stack([each[0, :, at].permute(2, 1, 0) for each in hidden])
 
     def begin(

@@ -65,9 +65,12 @@ def beside(layer: MaskedConv2d) -> Tensor:
 
 
 def places(read: Tensor, groups: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    """What the pixels of each group read, one pixel after the other: int64 [k · reads] each, of int64 [P, reads]."""
-    sizes = [len(group) * read.shape[1] for group in groups]
-    return torch.split(read[torch.cat(list(groups))].flatten(), sizes)
+    """What the pixels of each group read, one pixel after the other: int64 [k · reads] each, of int64 [P, reads].
+
+    It is on the device of the groups.
+    """
+    sizes, pixels = [len(group) * read.shape[1] for group in groups], torch.cat(list(groups))
+    return torch.split(read.to(pixels.device)[pixels].flatten(), sizes)
 
 
 def gathered(maps: Tensor, places: Tensor, pixels: int) -> Tensor:

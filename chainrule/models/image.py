@@ -147,18 +147,19 @@ class ImageModel(AutoregressiveModel):
     @property
     def _walk(self) -> ImageWalk:
         """The layers as a walk takes them."""
+        pixels = torch.split(torch.cat(self._pixels).to(self.device), [len(each) for each in self._pixels])
         last = self.head, self.output
-        return ImageWalk(self.firsts, self.position, self._steps(), last, self._turned, self._pixels)
+        return ImageWalk(self.firsts, self.position, self._steps(pixels), last, self._turned, pixels)
 
     @torch.no_grad()
-    def _steps(self) -> Steps:
-        """The stack of layers in a walk."""
+    def _steps(self, pixels: Sequence[Tensor]) -> Steps:
+        """The stack of layers in a walk of these steps."""
         colours, height, width = self._turned
         if isinstance(self.stack, LSTMStack):
             layers = self.stack.blocks
-            return LSTMSteps(self.stack, colours, height, width, self._pixels) if layers else NoSteps()
+            return LSTMSteps(self.stack, colours, height, width, pixels) if layers else NoSteps()
         blocks = cast("list[ResidualBlock]", list(self.stack))
-        return ResidualSteps(blocks, height, width, self._pixels) if blocks else NoSteps()
+        return ResidualSteps(blocks, height, width, pixels) if blocks else NoSteps()
 
     def receptive_field(self) -> Tensor:
         sites = self.turn.sites(self.domain)

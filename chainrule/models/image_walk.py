@@ -167,19 +167,17 @@ class ImageWalk:
             desk = shared.desks.get(len(pixels))
             if desk is None:
                 desk = shared.desks[len(pixels)] = Desk(x, n * len(pixels), self.shape[0], self.wide)
-            shared.maps, desk.stack = self.stack.begin(maps, step, self._row(x, pixels), desk.stack)
+            shared.maps, desk.stack = self.stack.begin(maps, step, self._row(x, step), desk.stack)
             torch.addmm(self.bias, gathered(x[None], self.reads[step], len(pixels))[0], self.weight, out=desk.first)
             if self.position is not None:
                 desk.first.view(n, len(pixels), -1).add_(self.position[pixels])
             numbers = self._numbers(desk, 0).view(n, len(pixels), -1)
         return Stepped(self, shared.groups, numbers, x, maps, (), shared)
 
-    def _row(self, x: Tensor, pixels: Tensor) -> Tensor | None:
+    def _row(self, x: Tensor, step: int) -> Tensor | None:
         """Where a step begins a row, what the scan from the right reads in the row above, if that is its own."""
-        if self.right is None:
-            return None
-        row, column = divmod(int(pixels[0]), self.shape[2])
-        return self.right.row(x, row - 1) if row and not column else None
+        row, column = divmod(step, self.shape[2])
+        return self.right.row(x, row - 1) if self.right and row and not column else None
 
     def _numbers(self, desk: Desk, colour: int) -> Tensor:
         """The numbers of a colour of the step's pixels, when the colours before it are known: [columns, parameters]."""
@@ -202,12 +200,13 @@ class _Whole:
     """
 
     def __init__(self, layer: MaskedConv2d, height: int, width: int) -> None:
-        self.reads = neighbours(height, width, [*layer.offsets, (0, 0)]).view(height, width, -1)
+        reads = neighbours(height, width, [*layer.offsets, (0, 0)]).to(layer.weight.device)
+        self.reads = reads.view(height, -1)  # of each row, pixel by pixel
+        self.width = width
         centre = (layer.mask * layer.weight)[:, :, -1, layer.reach]
         self.weight, self.bias = torch.cat([beside(layer), centre.T]), layer.bias
 
     def row(self, x: Tensor, row: int) -> Tensor:
         """[n, W, features] of a row, from the encoded pixels [n, places, colours]."""
-        width = self.reads.shape[1]
-        features = torch.addmm(self.bias, gathered(x[None], self.reads[row].flatten(), width)[0], self.weight)
-        return features.view(len(x), width, -1)
+        features = torch.addmm(self.bias, gathered(x[None], self.reads[row], self.width)[0], self.weight)
+        return features.view(len(x), self.width, -1)
