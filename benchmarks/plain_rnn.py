@@ -11,6 +11,7 @@ from typing import cast
 
 import torch
 import torch.nn.functional as F
+from plain import log_prob
 from torch import Tensor
 
 from chainrule import PixelRNN
@@ -20,6 +21,11 @@ from chainrule.layers.masked import MaskedMap
 
 def plain_log_prob(model: PixelRNN, x: Tensor) -> Tensor:
     """log p(x) in nats, [n]: what `model.log_prob` gives."""
+    return log_prob(plain_numbers(model, x), x)
+
+
+def plain_numbers(model: PixelRNN, x: Tensor) -> Tensor:
+    """The numbers of all sites, [n, C, H, W, k]."""
     encoded = model.encode(x)
     h, *right = (model._placed(layer(encoded)) for layer in model.firsts)
     outputs = []
@@ -33,8 +39,8 @@ def plain_log_prob(model: PixelRNN, x: Tensor) -> Tensor:
     for layer, output in zip(cast(Iterable[MaskedMap], stack.skips), outputs, strict=False):
         h = h + convolution(layer.mask * layer.weight, layer.bias, output)
     logits = model.output(F.relu(model.head(F.relu(h))))
-    by_colour = logits.view(len(x), -1, model.domain.parameters, *logits.shape[2:]).movedim(2, -1)
-    return model.domain.conditionals(by_colour).log_prob(x).flatten(1).sum(1)
+    by_colour: Tensor = logits.view(len(x), -1, model.domain.parameters, *logits.shape[2:])
+    return by_colour.movedim(2, -1)
 
 
 def plain_row(lstm: RowLSTM, x: Tensor) -> Tensor:

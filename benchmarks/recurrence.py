@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
-import statistics
-import time
-from collections.abc import Callable
-from multiprocessing.connection import Connection
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from plain import step, stirred
 from plain_rnn import plain_log_prob
+from turns import Work, take_turns
 
 import chainrule as cr
 from chainrule.hardware import keep_freed_memory
@@ -58,20 +56,9 @@ def arguments() -> argparse.Namespace:
 def compare(cell: Cell, args: argparse.Namespace) -> dict[str, Any]:
     """The medians over rounds in which each side takes its turn."""
     check(cell, args)
-    context = multiprocessing.get_context("spawn")
-    workers = {}
-    for side in SIDES:
-        ours, theirs = context.Pipe()
-        context.Process(target=work, args=(theirs, side, cell, args), daemon=True).start()
-        workers[side] = ours
-    seconds: dict[str, list[float]] = {side: [] for side in SIDES}
-    for _ in range(args.rounds):
-        for side, worker in workers.items():
-            worker.send("step")
-            seconds[side].append(worker.recv())
-    for worker in workers.values():
-        worker.send("stop")
-    speeds = {side: args.batch / statistics.median(each) for side, each in seconds.items()}
+    turns = take_turns({side: partial(steps, side, cell, args) for side in SIDES}, args.rounds)
+    seconds = {side: taken.seconds for side, taken in turns.items()}
+    speeds = {side: args.batch / taken.median for side, taken in turns.items()}
     ratio, kept = (speeds["chainrule"] / speeds[side] for side in ("plain loop", "plain loop, memory kept"))
     return {"cell": cell, "images per second": speeds, "ratio": ratio, "ratio, memory kept": kept, "seconds": seconds}
 
@@ -79,10 +66,7 @@ def compare(cell: Cell, args: argparse.Namespace) -> dict[str, Any]:
 def check(cell: Cell, args: argparse.Namespace) -> None:
     """The two sides are one function, with one gradient."""
     model, x = make(cell, args)
-    noise = torch.Generator().manual_seed(1)
-    with torch.no_grad():  # zero weights would hide what is behind them
-        for weight in model.parameters():
-            weight.add_(0.1 * torch.randn(weight.shape, generator=noise))
+    stirred(model)
     model = model.double()
     ours = torch.autograd.grad(model.log_prob(x[:2]).sum(), list(model.parameters()))
     plain = torch.autograd.grad(plain_log_prob(model, x[:2]).sum(), list(model.parameters()))
@@ -95,27 +79,16 @@ def make(cell: Cell, args: argparse.Namespace) -> tuple[cr.PixelRNN, torch.Tenso
     return model, torch.randint(2, (args.batch, *shape), generator=torch.Generator().manual_seed(0))
 
 
-def work(pipe: Connection, side: str, cell: Cell, args: argparse.Namespace) -> None:
-    """A process that takes a training step when it is told, and says how long it took."""
+def steps(side: str, cell: Cell, args: argparse.Namespace) -> Work:
+    """Training steps as this side takes them."""
     log_prob, keep = SIDES[side]
     if keep:
         keep_freed_memory()
     model, x = make(cell, args)
     optimiser = torch.optim.AdamW(model.parameters())
-    step(model, x, optimiser, log_prob)
-    while pipe.recv() == "step":
-        start = time.perf_counter()
-        step(model, x, optimiser, log_prob)
-        pipe.send(time.perf_counter() - start)
-
-
-def step(
-    model: cr.PixelRNN, x: torch.Tensor, optimiser: torch.optim.Optimizer, log_prob: Callable[..., torch.Tensor]
-) -> None:
-    optimiser.zero_grad()
-    loss = -log_prob(model, x).mean()
-    loss.backward()  # type: ignore[no-untyped-call]
-    optimiser.step()
+    work = partial(step, optimiser, lambda: -log_prob(model, x))
+    work()
+    return work
 
 
 if __name__ == "__main__":

@@ -90,7 +90,7 @@ def densities(find: Find, model: Density, evidence: Tensor) -> Iterator[tuple[De
 
 
 @dataclass(frozen=True)
-class Drawing:
+class Request:
     """How values are drawn, and how many.
 
     Attributes:
@@ -123,7 +123,7 @@ class Drawing:
 
 
 def draw_missing(
-    model: Density, x: Tensor | np.ndarray, evidence: Tensor | np.ndarray, how: Drawing, pick: Pick
+    model: Density, x: Tensor | np.ndarray, evidence: Tensor | np.ndarray, how: Request, pick: Pick
 ) -> Imputation:
     """Completions of each datum, on the CPU.
 
@@ -170,7 +170,7 @@ def _blank(x: Tensor, n: int, dtype: torch.dtype) -> Imputation:
     )
 
 
-def _exactly(density: Density, x: Tensor, evidence: Tensor, rows: Tensor, how: Drawing) -> Tensor:
+def _exactly(density: Density, x: Tensor, evidence: Tensor, rows: Tensor, how: Request) -> Tensor:
     """Draws of these data, each of them by a walk: [len(rows), n, *shape]."""
     keys = [(datum, draw) for datum in rows.tolist() for draw in range(how.n)]
     given, known = (each[rows].repeat_interleave(how.n, 0) for each in (x, evidence))
@@ -179,7 +179,7 @@ def _exactly(density: Density, x: Tensor, evidence: Tensor, rows: Tensor, how: D
 
 
 def _by_particles(
-    model: Density, x: Tensor, evidence: Tensor, rows: Tensor, how: Drawing, pick: Pick, found: Imputation
+    model: Density, x: Tensor, evidence: Tensor, rows: Tensor, how: Request, pick: Pick, found: Imputation
 ) -> None:
     """Fills in what particles say of these data."""
     if how.temperature != 1:

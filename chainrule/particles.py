@@ -17,10 +17,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from chainrule.choices import Drawing
 from chainrule.conditionals import Distributions
 from chainrule.models.base import AutoregressiveModel, Density, evaluating
 from chainrule.seeding import site_noise
-from chainrule.walk import drawing, keeping, walk
+from chainrule.walk import walk
 
 PARTICLES = 1024
 """As many as are used unless another number is asked for."""
@@ -168,6 +169,7 @@ class _Swarm:
     def __init__(self, model: AutoregressiveModel, given: Tensor, evidence: Tensor, noise: Tensor) -> None:
         self.model, self.given, self.noise = model, given, noise
         self.evidence = evidence.expand(len(given), -1)
+        self.draw = Drawing(noise, 1.0, given.flatten(1), self.evidence)
         self.left = int(evidence.sum())
         self.log_weights = torch.zeros(len(given), dtype=torch.float64)
         self.ancestors = torch.arange(len(given))
@@ -193,7 +195,7 @@ class _Swarm:
     def choose(self, sites: Tensor, conditionals: Distributions) -> Tensor:
         """Draws what is missing, and weighs by what is given."""
         known = self.evidence[0, sites]
-        values = keeping(self.given.flatten(1), self.evidence, drawing(self.noise, 1.0))(sites, conditionals)
+        values = self.draw(sites, conditionals)
         if bool(known.any()):
             log_probs = conditionals.log_prob(values.to(conditionals.device)).cpu().double()
             self.log_weights += log_probs[:, known].sum(1)

@@ -51,6 +51,10 @@ class Schedule:
         """The sites of the groups before `step`, in their order."""
         return torch.cat([self.groups[0][:0], *self.groups[:step]])
 
+    def sites_after(self, step: int) -> Tensor:
+        """The sites of the groups from `step` on, in their order."""
+        return torch.cat([self.groups[0][:0], *self.groups[step:]])
+
 
 def one_by_one(order: Order) -> Schedule:
     """The plain schedule: one site a step."""

@@ -1,6 +1,7 @@
 """The one sequential loop: visit the groups of a schedule, and let the task choose the values of each.
 
-Tasks differ in `choose` alone: sampling draws, completion keeps the evidence and draws the rest.
+Tasks differ in `choose` alone: sampling draws, completion keeps the evidence and draws the rest. Where all is drawn, a
+model may have a faster loop of its own for the groups that are left.
 """
 
 from __future__ import annotations
@@ -10,19 +11,17 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from chainrule.conditionals import Distributions
+from chainrule.choices import Choose, Drawing
 from chainrule.models.base import AutoregressiveModel, Density, evaluating
 from chainrule.seeding import site_noise
-
-Choose = Callable[[Tensor, Distributions], Tensor]
-"""From the sites of a group [g] and their conditionals [n, g] to their values [n, g]."""
 
 Tick = Callable[[int], None]
 """Told how many data were finished since the last call, for a progress bar."""
 
 CHUNK = 256
-"""Data walked at once: enough to keep the machine busy, few enough to bound memory."""
-
+"""Data walked at once, at most: enough to keep the machine busy."""
+MEMORY = 2**30
+"""Bytes that a walk may keep: fewer data are walked at once where each takes much."""
 
 Reorder = Callable[[], Tensor | None]
 """Asked after each group which data to go on with, int64 [n]; None for all as they are."""
@@ -35,6 +34,7 @@ def walk(
     given: Tensor | None = None,
     groups: int = 0,
     reorder: Reorder | None = None,
+    tick: Tick | None = None,
 ) -> Tensor:
     """Data made group by group: [n, *shape], in the type of the domain.
 
@@ -42,6 +42,7 @@ def walk(
         choose: gives each group its values.
         given: [n, *shape], of which the first `groups` groups are taken as they are, in one parallel pass.
         reorder: some data may be dropped on the way, and others doubled in their place.
+        tick: told on the way, as the share of the sites that are done times n.
 
     Example:
         >>> from chainrule.domain import Binary
@@ -50,6 +51,7 @@ def walk(
         tensor([[0, 1, 0]])
     """
     x = torch.zeros(n, model.domain.sites, dtype=model.domain.dtype, device=model.device)
+    told = _Told(tick, n, model.domain.sites)
     with evaluating(model):
         if given is None or groups == 0:
             state, groups = model.start(n), 0
@@ -57,35 +59,34 @@ def walk(
             state = model.absorb(given.to(x), groups)
             first = model.schedule.sites_before(groups).to(x.device)
             x[:, first] = given.flatten(1).to(x)[:, first]
+            told(len(first))
+        rest = model.run(state, choose) if isinstance(choose, Drawing) and reorder is None else None
+        if rest is not None:
+            left = model.schedule.sites_after(groups).to(x.device)
+            told(len(left))
+            return x.index_copy_(1, left, rest.to(x)).view(n, *model.domain.shape)
         for sites in model.schedule.after(groups):
             values = choose(sites, model.predict(state))
             state = model.advance(state, values)
             x.index_copy_(1, sites.to(x.device), values.to(x))
+            told(len(sites))
             rows = reorder() if reorder else None
             if rows is not None:
                 state, x = model.select(state, rows), x[rows.to(x.device)]
     return x.view(n, *model.domain.shape)
 
 
-def drawing(noise: Tensor, temperature: float) -> Choose:
-    """Chooses each value by inverting its distribution function at `noise` [n, D]."""
-    by_site = noise.t().contiguous()  # that of a group is then in one place
+class _Told:
+    """Tells a tick, as sites are done, how many data that comes to."""
 
-    def choose(sites: Tensor, conditionals: Distributions) -> Tensor:
-        return conditionals.tempered(temperature).icdf(by_site.index_select(0, sites).t())
+    def __init__(self, tick: Tick | None, n: int, sites: int) -> None:
+        self.tick, self.n, self.sites, self.done = tick, n, sites, 0
 
-    return choose
-
-
-def keeping(given: Tensor, evidence: Tensor, otherwise: Choose) -> Choose:
-    """Sites of the evidence (bool [n, D]) keep their values in `given` [n, D]; `otherwise` chooses the others."""
-
-    def choose(sites: Tensor, conditionals: Distributions) -> Tensor:
-        values = otherwise(sites, conditionals)
-        known, theirs = evidence.index_select(1, sites), given.index_select(1, sites)
-        return torch.where(known.to(values.device), theirs.to(values), values)
-
-    return choose
+    def __call__(self, sites: int) -> None:
+        before, self.done = self.n * self.done // self.sites, self.done + sites
+        more = self.n * self.done // self.sites - before
+        if self.tick and more:
+            self.tick(more)
 
 
 def walk_all(
@@ -111,6 +112,7 @@ def walk_all(
         ChainruleError: a temperature of 0 or less.
     """
     x = torch.empty(len(given), *model.domain.shape, dtype=model.domain.dtype)
+    chunk = min(chunk, max(1, MEMORY // model.kept))
     for rows in torch.split(torch.arange(len(given)), chunk):
         noise = site_noise(seed, [keys[row] for row in rows.tolist()], model.domain.sites + 1)  # the last: which member
         known = evidence[rows].flatten(1)
@@ -118,10 +120,7 @@ def walk_all(
             shares = list(model.drawn(given[rows], known, noise[:, -1]))
         for member, its in shares:
             mine = given[rows[its]]
-            groups, choose = member.schedule.given(known[its]), drawing(noise[its], temperature)
-            if bool(known[its].any()):
-                choose = keeping(mine.flatten(1), known[its], choose)
-            x[rows[its]] = walk(member, len(its), choose, mine, groups).cpu()
-        if tick:
-            tick(len(rows))
+            groups, kept = member.schedule.given(known[its]), known[its] if bool(known[its].any()) else None
+            choose = Drawing(noise[its], temperature, mine.flatten(1), kept)
+            x[rows[its]] = walk(member, len(its), choose, mine, groups, tick=tick).cpu()
     return x

@@ -128,7 +128,7 @@ def one_mask(parts: Parts, chosen: Chosen) -> Row:
     """A trained MADE, the epoch chosen by validation NLL."""
     about, training = halves(chosen)
     model = cr.MADE(parts.domain, **about)
-    cr.fit(model, parts.train, parts.valid, progress=False, **training)
+    cr.fit(model, parts.train, parts.valid, progress=False, precision="float32", **training)
     return told(Row("one mask", parts, chosen, model, cr.evaluate(model, parts.valid).nats))
 
 
@@ -139,7 +139,7 @@ def several_masks(parts: Parts, chosen: Chosen, seed: int = 0) -> Row:
     """
     about, training = halves(chosen)
     model = cr.MADE(parts.domain, agnostic="both", seed=seed, **about)
-    cr.fit(model, parts.train, seed=seed, progress=False, **training)
+    cr.fit(model, parts.train, seed=seed, progress=False, precision="float32", **training)
     ensemble = cr.Ensemble(model.members(chosen["masks"]))
     return told(Row("several masks", parts, chosen, ensemble, cr.evaluate(ensemble, parts.valid).nats))
 

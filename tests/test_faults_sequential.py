@@ -138,9 +138,9 @@ class NoAbsorb(Running):
 @pytest.mark.parametrize(
     ("model", "words"),
     [
-        (Stale, "after advance predict at step 1 (row 0, column 1) is"),
+        (Stale, "after start, and advance from there, predict at step 1 (row 0, column 1) is"),
         (BadStart, "after start predict at step 0 (row 0, column 0) is"),
-        (WrongSite, "after advance predict at step 1 (row 0, column 1) is"),
+        (WrongSite, "after start, and advance from there, predict at step 1 (row 0, column 1) is"),
         (ReadsAhead, "after absorb predict at step 0 (row 0, column 0) is"),
         (Miscounts, "after absorb predict at step 1 (row 0, column 1) is"),
         (Narrow, "after start predict gives [2, 2] numbers at step 0, not [2, 1, 2]"),

@@ -12,7 +12,7 @@ import chainrule
 ROOT = Path(chainrule.__file__).parent
 
 ROOMS = {
-    0: {"errors", "seeding", "domain", "order", "schedule", "conditionals"}
+    0: {"errors", "seeding", "domain", "order", "schedule", "conditionals", "choices"}
     | {"files", "hardware", "progress", "version", "words"},
     1: {"layers"},
     2: {"models"},

@@ -14,6 +14,7 @@ from chainrule.domain import Binary, Levels
 from chainrule.errors import ChainruleError
 from chainrule.laws.frequencies import chi_square
 from chainrule.laws.subject import moved, random_data
+from chainrule.models.image import ImageModel
 from chainrule.models.independent import Independent
 from chainrule.models.made import MADE
 from chainrule.models.pixelcnn import PixelCNN
@@ -122,6 +123,22 @@ def test_progress_is_told_in_data():
     done = []
     sample(ZOO["made"](), 7, chunk=3, tick=done.append)
     assert done == [3, 3, 1]
+
+
+def test_progress_is_told_on_the_way():
+    done = []
+    sample(ZOO["pixelcnn 3x3"](), 18, tick=done.append)
+    assert done == [2] * 9
+
+
+def test_fewer_data_are_walked_at_once_where_each_takes_much(monkeypatch):
+    model, walked = some_model("pixelcnn 3x3"), []
+    whole = sample(model, 7, seed=2)
+    monkeypatch.setattr("chainrule.walk.MEMORY", 3 * model.kept)
+    monkeypatch.setattr(PixelCNN, "start", lambda self, n: walked.append(n) or ImageModel.start(self, n))
+    assert torch.equal(sample(model, 7, seed=2), whole)
+    assert walked == [3, 3, 1]
+    assert model.kept == 8 * 9 + 2 * 4 * 9 * 2 * 4  # 9 sites; 2 blocks of 4 features, twice
 
 
 @pytest.mark.parametrize(

@@ -133,6 +133,19 @@ ZOO: dict[str, Callable[[], AutoregressiveModel]] = {
     "diagonal 4x3, full context": partial(
         PixelRNN, Binary((1, 4, 3)), "diagonal", layers=1, features=4, full_context=True
     ),
+    "diagonal 4x3, full context, position bias": partial(
+        PixelRNN, Binary((1, 4, 3)), "diagonal", layers=2, features=3, full_context=True, position_bias=True
+    ),
+    "diagonal 2x3, colour, from the left, full context, position bias": partial(
+        PixelRNN,
+        Levels((3, 2, 3), 4),
+        "diagonal",
+        layers=1,
+        features=4,
+        full_context=True,
+        position_bias=True,
+        order="left",
+    ),
     "diagonal 5x7": partial(PixelRNN, Binary((1, 5, 7)), "diagonal", layers=3, features=4),
     "diagonal 2x13, full context": partial(
         PixelRNN, Binary((1, 2, 13)), "diagonal", layers=1, features=3, full_context=True

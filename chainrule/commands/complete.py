@@ -23,7 +23,7 @@ from chainrule.commands.common import (
 from chainrule.commands.missing import add_missing, check_missing, telling_collapse, worth
 from chainrule.domain import Domain, Table
 from chainrule.errors import ChainruleError
-from chainrule.evidence import Drawing, Imputation
+from chainrule.evidence import Imputation, Request
 from chainrule.models import Density, Ensemble
 from chainrule.order import SIDES
 from chainrule.progress import bar
@@ -99,7 +99,7 @@ def drawn(args: Namespace, model: Density, x: Tensor, evidence: Tensor, note: st
     """The completions; a warning of the library's becomes a line on standard error."""
     with telling_collapse(remedy(args.keep)), bar("completing", len(x) * args.n) as shown:
         shown.note(note)
-        how = Drawing(args.n, args.seed, args.temperature, CHUNK, args.members or 1, args.particles, shown)
+        how = Request(args.n, args.seed, args.temperature, CHUNK, args.members or 1, args.particles, shown)
         return completed(model, x, evidence, how)
 
 

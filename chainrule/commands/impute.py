@@ -16,7 +16,7 @@ from chainrule.data import Rows, to_frame
 from chainrule.data.rows import fill, with_decimals
 from chainrule.domain import Domain, Table
 from chainrule.errors import ChainruleError
-from chainrule.evidence import Drawing, Imputation, draw_missing
+from chainrule.evidence import Imputation, Request, draw_missing
 from chainrule.models import Density
 from chainrule.particles import equally, weighted
 from chainrule.progress import bar
@@ -82,7 +82,7 @@ def drawn(args: Namespace, model: Density, rows: Rows, n: int) -> Imputation | N
         return None
     x, known = rows.values[which], ~rows.values[which].isnan()
     with telling_collapse(REMEDY), bar("imputing", len(x) * n) as shown:
-        how = Drawing(n, args.seed, 1.0, CHUNK, args.members or 1, args.particles, shown)
+        how = Request(n, args.seed, 1.0, CHUNK, args.members or 1, args.particles, shown)
         return draw_missing(model, x.nan_to_num(), known, how, equally if args.fill == "draws" else weighted)
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from chainrule.checkpoint import read_tensors, write_tensors
+from chainrule.choices import Drawing
 from chainrule.compare.families import INDEPENDENT
 from chainrule.compare.plan import Job
 from chainrule.compare.yardstick import settle
@@ -28,7 +29,7 @@ from chainrule.tasks.evaluate import Evaluation, evaluate, log_prob_all
 from chainrule.trained import Trained, values
 from chainrule.training import History, fit
 from chainrule.training.settings import as_settings
-from chainrule.walk import drawing, walk
+from chainrule.walk import walk
 from chainrule.words import counted, duration
 
 MEASURED = "measured"
@@ -82,7 +83,7 @@ def draw(model: AutoregressiveModel, n: int, seed: int, tell: Tell) -> Tensor:
     """What `sample` draws, all at once: [n, *shape]; it tells after every step how many are done."""
     if n == 0:
         return torch.empty(0, *model.domain.shape, dtype=model.domain.dtype)
-    choose = drawing(site_noise(seed, [(datum, 0) for datum in range(n)], model.domain.sites), 1.0)
+    choose = Drawing(site_noise(seed, [(datum, 0) for datum in range(n)], model.domain.sites))
     steps, done = len(model.schedule), 0
 
     def told(sites: Tensor, conditionals: Distributions) -> Tensor:

@@ -82,12 +82,14 @@ class Walk:
         self.other = model.domain.others(x, generator(seed, 7))[0]
         self.wanted = model.conditionals(x).signature.flatten(1, -2)
 
-    def follow(self, origin: str, state: Any, first: int, steps: int) -> None:
-        """Up to so many steps from `state`, which `origin` gave, before group `first`."""
+    def follow(self, origin: str, state: Any, first: int, steps: int, rows: Tensor | None = None) -> None:
+        """Up to so many steps from `state`, which `origin` gave, before group `first`; of these data, or of all."""
         last = min(first + steps, len(self.model.schedule))
+        x, wanted = (each if rows is None else each[rows.to(each.device)] for each in (self.x, self.wanted))
         for step in range(first, last):
-            self.compare(self.model.predict(state), step, f"after {origin}" if step == first else "after advance")
-            state = self.model.advance(state, self.values(self.x, step))
+            when = f"after {origin}" if step == first else f"after {origin}, and advance from there,"
+            self.compare(self.model.predict(state), step, when, wanted)
+            state = self.model.advance(state, self.values(x, step))
 
     def keeps_its_state(self, step: int) -> None:
         """`advance` leaves the state alone: what is predicted from it, and from what another `advance` made of it."""
@@ -97,12 +99,13 @@ class Walk:
         self.compare(self.model.predict(state), step, "from a state that advance was given and must not change,")
         if step + 1 < len(self.model.schedule):
             self.compare(self.model.predict(following), step + 1, "after the same state was advanced a second time,")
+        again = self.model.advance(state, self.values(self.x, step))
+        self.follow("a state that was advanced before", again, step + 1, SHORT)
 
     def selects(self, step: int) -> None:
         """`select` gives the states of the data asked for, in that order and as often."""
         rows = torch.tensor([1, 0, 1])
-        got = self.model.predict(self.model.select(self.absorbed(step), rows))
-        self.compare(got, step, "after select", self.wanted[rows.to(self.wanted.device)])
+        self.follow("select", self.model.select(self.absorbed(step), rows), step, SHORT, rows)
 
     def absorbed(self, groups: int) -> Any:
         """The state after the first groups, with other values in those that are not to be read."""

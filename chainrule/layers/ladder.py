@@ -31,11 +31,13 @@ class Ladder:
         groups: the sites that are predicted together, int64 [g] each, in the order of the steps.
         orders: for the inputs, each hidden layer and the outputs, their numbers as they become known, int64.
         known: for each of these, how many are known once group g can be predicted, and its outputs are.
+        reads: for each hidden layer and the outputs, which of these they read.
     """
 
     groups: tuple[Tensor, ...]
     orders: tuple[Tensor, ...]
     known: tuple[tuple[int, ...], ...]
+    reads: tuple[tuple[int, ...], ...]
 
     def made(self, layer: int, step: int) -> int:
         """How many numbers of a layer are known before a step makes those of its group; step 0 begins with none."""
@@ -44,6 +46,12 @@ class Ladder:
     def end_of_block(self, first: int) -> int:
         """Where a block ends that begins with step `first`: it is of one step, or of as many as learn BLOCK numbers."""
         return max(first + 1, bisect_right(self._learned, self._learned[first] + BLOCK))
+
+    def before(self, layer: int, step: int) -> int:
+        """How many numbers of a layer are known when a step begins: the inputs of its predecessors among them."""
+        if layer:
+            return self.made(layer, step)
+        return self.known[0][step] if step < len(self.groups) else len(self.orders[0])
 
     @cached_property
     def _learned(self) -> list[int]:
@@ -78,6 +86,7 @@ def ladder(order: Order, inputs: Tensor, outputs: Tensor, masks: Sequence[Tensor
         torch.split(order.sites, counts.tolist()),
         (_numbers(order, inputs), *(layer.argsort(stable=True) for layer in seen[1:]), _numbers(order, outputs)),
         tuple(tuple(each.tolist()) for each in (F.pad(read[ends - 1], (1, -1)), *units, written[ends - 1])),
+        (*((layer,) for layer in range(len(masks) - 1)), (len(masks) - 1, *([] if direct is None else [0]))),
     )
 
 
@@ -138,51 +147,87 @@ class Rung:
         return total
 
 
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A masked network, ready for a walk.
+
+    Attributes:
+        plan: which of its numbers become known when.
+        layers: for each hidden layer and the outputs, the layers that make it of what it reads (`Ladder.reads`).
+    """
+
+    plan: Ladder
+    layers: tuple[tuple[MaskedLinear, ...], ...]
+
+    @cached_property
+    def rungs(self) -> list[Rung]:
+        """The hidden layers and the outputs. They are made when they are asked for: not every walk does."""
+        orders = [each.to(self.like.device) for each in self.plan.orders]
+        made = enumerate(zip(self.plan.reads, self.layers, strict=True), 1)
+        return [Rung.of_layers(orders, list(zip(*each, strict=True)), number) for number, each in made]
+
+    @property
+    def linears(self) -> list[MaskedLinear]:
+        """All of these, one after the other."""
+        return [each for layers in self.layers for each in layers]
+
+    @property
+    def like(self) -> Tensor:
+        """A tensor of the type of its numbers, where they are."""
+        return self.layers[-1][0].bias
+
+
 class Climb:
     """All numbers of n data that are known so far, step by step.
 
     It is filled in place. `step` says how far: a state that is not as far has to go on from a `copy`.
 
     Args:
-        plan: which numbers become known when.
-        rungs: the hidden layers and the outputs.
+        network: gives them.
         known: the inputs and the numbers of each hidden layer, [n, size], zero where they are not known.
         step: how many groups of inputs are known.
     """
 
-    def __init__(self, plan: Ladder, rungs: Sequence[Rung], known: Sequence[Tensor], step: int) -> None:
-        self.plan, self.rungs, self.known, self.step = plan, rungs, list(known), step
+    def __init__(self, network: Network, known: Sequence[Tensor], step: int) -> None:
+        self.network, self.plan, self.known, self.step = network, network.plan, list(known), step
         self.first = self.end = step  # no block was begun
+        self._outputs: Tensor | None = None  # of this step
+
+    @classmethod
+    def of(cls, network: Network, n: int, step: int) -> Climb:
+        """Of n data whose first `step` groups are known, and still to be absorbed."""
+        like = network.like.detach()
+        return cls(network, [like.new_zeros(n, len(each)) for each in network.plan.orders[:-1]], step)
 
     def copy(self, step: int, rows: Tensor | None = None) -> Climb:
         """The same as it was at an earlier step, of these data only (int64 [m]) where they are given."""
         known = [each.clone() if rows is None else each[rows.to(each.device)] for each in self.known]
         for layer, each in enumerate(known):
-            each[:, self._before(layer, step) :] = 0
-        return Climb(self.plan, self.rungs, known, step)
-
-    def _before(self, layer: int, step: int) -> int:
-        """How many numbers of a layer are known when a step begins: the inputs of its predecessors among them."""
-        if layer:
-            return self.plan.made(layer, step)
-        return self.plan.known[0][step] if step < len(self.plan.groups) else self.known[0].shape[1]
+            each[:, self.plan.before(layer, step) :] = 0
+        return Climb(self.network, known, step)
 
     def absorb(self, inputs: Tensor) -> None:
         """Computes all hidden units that the groups before this step know, in one pass from their inputs."""
         self.known[0][:, : inputs.shape[1]] = inputs
-        for layer, rung in enumerate(self.rungs[:-1], 1):
+        for layer, rung in enumerate(self.network.rungs[:-1], 1):
             upto = self.plan.made(layer, self.step)
-            columns = [self._before(below, self.step) for below in range(layer)]
+            columns = [self.plan.before(below, self.step) for below in range(layer)]
             self.known[layer][:, :upto] = rung.of(self.known, slice(upto), columns).relu_()
 
     def write(self, inputs: Tensor) -> None:
         """The inputs of this step's group are known, [n, inputs], and the next step begins."""
+        self.outputs()  # or the units of this step, which later ones read, might never be computed
         first = self.plan.known[0][self.step]
         self.known[0][:, first : first + inputs.shape[1]] = inputs
-        self.step += 1
+        self.step, self._outputs = self.step + 1, None
 
     def outputs(self) -> Tensor:
         """The outputs of this step's group [n, outputs], and on the way there the units that it is the first to see."""
+        if self._outputs is None:
+            self._outputs = self._climbed()
+        return self._outputs
+
+    def _climbed(self) -> Tensor:
         if self.step >= self.end:
             self._begin_block()
         *hidden, last = self.block[self.step - self.first]
@@ -196,7 +241,7 @@ class Climb:
     def _begin_block(self) -> None:
         """Does for all steps of a block what needs only what is known before it, and cuts what each works on."""
         self.first, self.end = self.step, self.plan.end_of_block(self.step)
-        layers = [self._parts(layer, rung) for layer, rung in enumerate(self.rungs, 1)]
+        layers = [self._parts(layer, rung) for layer, rung in enumerate(self.network.rungs, 1)]
         self.block = [
             [part for part in parts[:-1] if part.begun.shape[1]] + [parts[-1]] for parts in zip(*layers, strict=True)
         ]
@@ -204,7 +249,7 @@ class Climb:
     def _parts(self, layer: int, rung: Rung) -> list[_Part]:
         """What each step of the block does in a layer."""
         first, last, made = self.first, self.end - 1, self.plan.made
-        known = [self._before(each, first) for each in range(len(self.known))]
+        known = [self.plan.before(each, first) for each in range(len(self.known))]
         rows = slice(made(layer, first), self.plan.known[layer][last])
         sizes = [self.plan.known[layer][step] - made(layer, step) for step in range(first, self.end)]
         begun = rung.of(self.known, rows, known)

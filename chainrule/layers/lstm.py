@@ -200,6 +200,11 @@ class LSTMStack(nn.Module):
         return h.view(len(h), height, width, len(x)).permute(3, 0, 1, 2)
 
     @property
+    def kept(self) -> int:
+        """How many features of each pixel a walk keeps for others: what enters a layer, and its states."""
+        return sum(4 * block.lstm.hidden.shape[1] for block in self.blocks)
+
+    @property
     def offsets(self) -> list[tuple[int, int]]:
         """(down, right) of other pixels that any layer reads."""
         return [offset for block in self.blocks for offset in block.lstm.sweep.offsets]

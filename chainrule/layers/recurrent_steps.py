@@ -186,7 +186,7 @@ class LSTMSteps(Steps):
     def end(self, maps: LSTMMaps, desk: LSTMDesk, pixels: Tensor) -> None:
         for known, mine in ((maps.z, desk.z), (maps.hidden, desk.hidden), (maps.cell, desk.cell)):
             layers, n, _, features = known.shape
-            known.index_copy_(2, pixels, mine.view(layers, n, -1, features))
+            known.index_copy_(2, pixels, mine.view(layers, n, len(pixels), features))
 
 
 class Mirrored:
@@ -220,7 +220,7 @@ class Mirrored:
         hidden, cell = (each.expand(-1, n, -1) for each in (self.hidden, self.cell))
         above = self.hidden.expand(-1, n * width, -1) if above is None else above.flatten(1, 2)
         known = torch.baddbmm(self.bias, z.flatten(1, 2), self.inputs).baddbmm_(above, self.above)
-        known = known.view(layers, n, width, -1)
+        known = known.view(layers, n, width, known.shape[2])
         states = known.new_empty(layers, n, width, hidden.shape[2])
         for column in reversed(range(width)):
             opened = torch.baddbmm(known[:, :, column], hidden, self.beside)

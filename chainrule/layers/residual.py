@@ -51,6 +51,11 @@ class ResidualStack(nn.Sequential):
     """Residual blocks, one after the other."""
 
     @property
+    def kept(self) -> int:
+        """How many features of each pixel a walk keeps for others."""
+        return sum(len(block.spread.in_groups) for block in cast("Iterable[ResidualBlock]", self))
+
+    @property
     def offsets(self) -> list[tuple[int, int]]:
         """(down, right) of other pixels that any layer reads."""
         return [offset for block in cast("Iterable[ResidualBlock]", self) for offset in block.spread.offsets]

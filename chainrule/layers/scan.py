@@ -53,7 +53,8 @@ def lstm_states(
     maps: Sequence[Tensor], weights: tuple[Tensor, Tensor, Tensor], initial: tuple[Tensor, Tensor], sweep: Sweep
 ) -> tuple[Tensor, Tensor]:
     """`lstm_scan`, and the cell state that each pixel reads of another, [directions, h, P, n]; without gradients."""
-    held, (_, pixels, n) = _scanned(sweep, *_arguments(maps, weights, initial)), maps[0].shape
+    with torch.autocast(weights[0].device.type, enabled=False):
+        held, (_, pixels, n) = _scanned(sweep, *_arguments(maps, weights, initial)), maps[0].shape
     hidden, read = (each.to(weights[0].dtype) for each in (held.hidden, held.c_read))
     return hidden.view(*hidden.shape[:2], pixels + 1, n), read.view(*read.shape[:2], pixels, n)
 

@@ -38,7 +38,7 @@ def by_colour(weight: Tensor, bias: Tensor, groups: Tensor) -> list[Product]:
     Args:
         groups: the colour of each output, int64, sorted.
     """
-    return [Product(bias[mine], weight[mine].t().contiguous()) for mine in spans(groups)]
+    return [Product(bias.detach()[mine], weight.detach()[mine].t().contiguous()) for mine in spans(groups)]
 
 
 def at_pixel(layer: MaskedConv2d) -> list[Product]:
@@ -76,7 +76,7 @@ def places(read: Tensor, groups: Sequence[Tensor]) -> tuple[Tensor, ...]:
 def gathered(maps: Tensor, places: Tensor, pixels: int) -> Tensor:
     """What these places of maps [layers, n, places, features] hold: [layers, n · pixels, reads · features]."""
     layers, n = maps.shape[:2]
-    return maps.index_select(2, places).view(layers, n * pixels, -1)
+    return maps.index_select(2, places).view(layers, n * pixels, len(places) // pixels * maps.shape[3])
 
 
 def rooms(maps: Tensor, sizes: list[int]) -> list[Sequence[Tensor]]:
@@ -226,7 +226,7 @@ class ResidualSteps(Steps):
 
     def end(self, maps: Tensor, desk: ResidualDesk, pixels: Tensor) -> None:
         blocks, n, _, narrow = maps.shape
-        maps.index_copy_(2, pixels, desk.narrow.view(blocks, n, -1, narrow))
+        maps.index_copy_(2, pixels, desk.narrow.view(blocks, n, len(pixels), narrow))
 
 
 def joined(product: Product) -> Tensor:

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from chainrule.choices import Drawing
 from chainrule.conditionals import Distributions
 from chainrule.domain import Domain
 from chainrule.errors import ChainruleError
@@ -116,6 +117,11 @@ class Density(nn.Module, ABC):
         return density.log_prob_of(x, evidence)
 
     @property
+    def kept(self) -> int:
+        """How many bytes a walk keeps of each datum, roughly: its values, and what a model may keep beside them."""
+        return 8 * self.domain.sites
+
+    @property
     def device(self) -> torch.device:
         """Where the weights are, and data must be."""
         return self._weight.device
@@ -142,7 +148,7 @@ class Canvas:
     step: int
 
 
-SEQUENTIAL = ("schedule", "start", "predict", "advance", "absorb", "select")
+SEQUENTIAL = ("schedule", "start", "predict", "advance", "absorb", "select", "run")
 """The sequential half of a model, by name."""
 
 
@@ -158,14 +164,17 @@ class AutoregressiveModel(Density):
     """
 
     order: Order
+    parallel: ClassVar[tuple[str, ...]] = ("conditionals", "encode")
+    """The methods that a fast sequential half repeats in steps of its own: a class that changes one loses that half."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        own = vars(cls)
-        if "conditionals" in own and not any(name in own for name in SEQUENTIAL):
-            # A fast sequential half that it inherits would be that of other conditionals.
-            for name in SEQUENTIAL:
+        if any(_place(cls, name) < _place(cls, "start") for name in cls.parallel):
+            # The sequential half that it inherits would be that of other conditionals.
+            for name in set(SEQUENTIAL) - set(vars(cls)):
                 setattr(cls, name, vars(AutoregressiveModel)[name])
+        elif any(_place(cls, name) < _place(cls, "run") for name in SEQUENTIAL):
+            cls.run = AutoregressiveModel.run  # type: ignore[method-assign]  # nor would a loop know of changed steps
 
     @abstractmethod
     def conditionals(self, x: Tensor) -> Distributions:
@@ -247,6 +256,22 @@ class AutoregressiveModel(Density):
         """
         return every_tensor(state, lambda each: each[rows.to(each.device)])
 
+    def run(self, state: Any, choice: Drawing) -> Tensor | None:  # noqa: ARG002
+        """All groups that are left, by an inner loop of the model's own that chooses as `choice` would.
+
+        Returns:
+            their values [n, sites left], in the order of the schedule; None where there is no such loop.
+
+        Raises:
+            ChainruleError: a temperature of 0 or less.
+        """
+        return None
+
+
+def _place(cls: type, name: str) -> int:
+    """How far from a class, among those that it inherits from, the one is that says what `name` is."""
+    return next(number for number, each in enumerate(cls.__mro__) if name in vars(each))
+
 
 def every_tensor(state: Any, change: Callable[[Tensor], Tensor]) -> Any:
     """The same tuples, lists, dictionaries, dataclasses and plain values, with each tensor in them changed."""
@@ -264,14 +289,14 @@ def every_tensor(state: Any, change: Callable[[Tensor], Tensor]) -> Any:
 
 @contextmanager
 def evaluating(model: Density) -> Iterator[None]:
-    """Within the block the model is in evaluation mode (no dropout), and no gradients are recorded.
+    """Within the block the model is in evaluation mode (no dropout), not in autocast, and no gradients are recorded.
 
     Not `inference_mode`: what a model computes once and keeps would be of no use in training ever after.
     """
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
-        with torch.no_grad():
+        with torch.no_grad(), torch.autocast(model.device.type, enabled=False):
             yield
     finally:
         for module, training in modes.items():

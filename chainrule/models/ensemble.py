@@ -50,6 +50,10 @@ class Ensemble(Density):
         self.models = nn.ModuleList(models)
 
     @property
+    def kept(self) -> int:
+        return max(model.kept for model in self.members)
+
+    @property
     def members(self) -> list[Density]:
         """The models, as what they are."""
         return cast("list[Density]", list(self.models))

@@ -5,6 +5,7 @@ van den Oord, Kalchbrenner, Kavukcuoglu: Pixel Recurrent Neural Networks. 2016, 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import cast
@@ -56,6 +57,7 @@ class ImageModel(AutoregressiveModel):
     """
 
     domain: Grid
+    parallel = (*AutoregressiveModel.parallel, "_placed")
 
     def __init__(
         self,
@@ -125,8 +127,14 @@ class ImageModel(AutoregressiveModel):
         by_colour = self.turn.sites(self.domain).flatten(1)
         return Schedule(tuple(sites[pixels] for pixels in self._pixels for sites in by_colour))
 
+    @property
+    def kept(self) -> int:
+        # As much again goes through the layers when evidence is absorbed.
+        return super().kept + 2 * self._weight.element_size() * math.prod(self._turned[1:]) * self.stack.kept
+
+    @torch.no_grad()
     def start(self, n: int) -> Stepped:
-        return self._walk.start(n)
+        return self._walk().start(n)
 
     def predict(self, state: Stepped) -> Conditionals:
         return self.domain.conditionals(state.numbers)
@@ -134,17 +142,17 @@ class ImageModel(AutoregressiveModel):
     def advance(self, state: Stepped, values: Tensor) -> Stepped:
         return state.walk.advance(state, encoded(self.domain, values.to(state.x.device), state.x.dtype))
 
+    @torch.no_grad()
     def absorb(self, x: Tensor, groups: int) -> Stepped:
         known = torch.zeros(self.domain.sites, dtype=torch.bool)
         known[self.schedule.sites_before(groups)] = True
         known = known.view(self.domain.shape).to(x.device)
         x = self.turn(self.encode(torch.where(known, x, torch.zeros_like(x)).to(self.device)))
-        return self._walk.absorb(x, [self._placed(layer(x)) for layer in self.firsts], groups)
+        return self._walk().absorb(x, [self._placed(layer(x)) for layer in self.firsts], groups)
 
     def select(self, state: Stepped, rows: Tensor) -> Stepped:
         return state.of(rows)
 
-    @property
     def _walk(self) -> ImageWalk:
         """The layers as a walk takes them."""
         pixels = torch.split(torch.cat(self._pixels).to(self.device), [len(each) for each in self._pixels])

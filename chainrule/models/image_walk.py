@@ -111,8 +111,8 @@ class ImageWalk:
         self.stack, self.shape, self.groups = stack, shape, groups
         (first, *others), (_, height, width) = firsts, shape
         self.reads = places(neighbours(height, width, first.offsets), groups)
-        self.weight, self.bias = beside(first), first.bias
-        self.position = None if position is None else position.flatten(1).T  # [P, 2h]
+        self.weight, self.bias = beside(first), first.bias.detach()
+        self.position = None if position is None else position.detach().flatten(1).T  # [P, 2h]
         self.wide = first.out_groups.bincount().tolist()
         centre = (first.mask * first.weight)[:, :, -1, first.reach]
         self.own = [centre[mine, :colour].T for colour, mine in enumerate(spans(first.out_groups))]
@@ -137,6 +137,7 @@ class ImageWalk:
         known = x[:, self.groups[step], :colours].split(1, 2) if colours else ()  # type: ignore[no-untyped-call]
         return self.resume(x, maps, step, known)
 
+    @torch.no_grad()
     def resume(self, x: Tensor, maps: Any, step: int, values: Sequence[Tensor]) -> Stepped:
         """The state when a step begins and some of its colours are known, from tensors that are to be its own."""
         state = self._begin(x, maps, step, Shared(step * self.shape[0], {}))
@@ -155,7 +156,7 @@ class ImageWalk:
         if colour + 1 < self.shape[0]:
             numbers, known = self._numbers(desk, colour + 1), (*state.values, values.unsqueeze(2))
             return state._replace(groups=shared.groups, numbers=numbers.view_as(state.numbers), values=known)
-        state.x.index_copy_(1, pixels, desk.pixels.view(len(values), -1, self.shape[0]))
+        state.x.index_copy_(1, pixels, desk.pixels.view(*values.shape, self.shape[0]))
         self.stack.end(shared.maps, desk.stack, pixels)
         return self._begin(state.x, shared.maps, step + 1, shared)
 
@@ -170,14 +171,19 @@ class ImageWalk:
             shared.maps, desk.stack = self.stack.begin(maps, step, self._row(x, step), desk.stack)
             torch.addmm(self.bias, gathered(x[None], self.reads[step], len(pixels))[0], self.weight, out=desk.first)
             if self.position is not None:
-                desk.first.view(n, len(pixels), -1).add_(self.position[pixels])
-            numbers = self._numbers(desk, 0).view(n, len(pixels), -1)
+                desk.first.view(n, *self.position[pixels].shape).add_(self.position[pixels])
+            numbers = self._numbers(desk, 0)
+            numbers = numbers.view(n, len(pixels), numbers.shape[1])
         return Stepped(self, shared.groups, numbers, x, maps, (), shared)
 
     def _row(self, x: Tensor, step: int) -> Tensor | None:
         """Where a step begins a row, what the scan from the right reads in the row above, if that is its own."""
-        row, column = divmod(step, self.shape[2])
-        return self.right.row(x, row - 1) if self.right and row and not column else None
+        width = self.shape[2]
+        row, column = divmod(step, width)
+        if self.right is None or column or not row:
+            return None
+        features = self.right.row(x, row - 1)
+        return features if self.position is None else features + self.position[(row - 1) * width : row * width]
 
     def _numbers(self, desk: Desk, colour: int) -> Tensor:
         """The numbers of a colour of the step's pixels, when the colours before it are known: [columns, parameters]."""
@@ -204,9 +210,9 @@ class _Whole:
         self.reads = reads.view(height, -1)  # of each row, pixel by pixel
         self.width = width
         centre = (layer.mask * layer.weight)[:, :, -1, layer.reach]
-        self.weight, self.bias = torch.cat([beside(layer), centre.T]), layer.bias
+        self.weight, self.bias = torch.cat([beside(layer), centre.T]), layer.bias.detach()
 
     def row(self, x: Tensor, row: int) -> Tensor:
         """[n, W, features] of a row, from the encoded pixels [n, places, colours]."""
         features = torch.addmm(self.bias, gathered(x[None], self.reads[row], self.width)[0], self.weight)
-        return features.view(len(x), self.width, -1)
+        return features.view(len(x), self.width, features.shape[1])

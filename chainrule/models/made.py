@@ -16,10 +16,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from chainrule.choices import Drawing
 from chainrule.conditionals import Distributions
 from chainrule.domain import Domain
 from chainrule.errors import ChainruleError
-from chainrule.layers.ladder import Climb, Ladder, Rung, ladder
+from chainrule.layers.inner_loop import Program, draw
+from chainrule.layers.ladder import Climb, Ladder, Network, ladder
 from chainrule.layers.masked import MaskedLinear
 from chainrule.layers.masks import degree_mask
 from chainrule.layers.reach import linear_reach
@@ -36,14 +38,23 @@ ORDERS, CONNECTIVITIES = 1, 2  # what a member's draw is for: the first word of 
 
 @dataclass(frozen=True, eq=False)
 class Climbed:
-    """The state of a walk: how many groups are done, and the outputs of the next one, [n, outputs].
+    """The state of a walk: how many groups are done, and what is known by then.
 
     What was computed on the way is shared by the states of a walk; one that it has gone beyond copies it first.
     """
 
     climb: Climb
     step: int
-    outputs: Tensor
+
+    @property
+    def current(self) -> Climb:
+        """What is known at this step, and no later one: to go on from."""
+        return self.climb if self.climb.step == self.step else self.climb.copy(self.step)
+
+    @cached_property
+    def outputs(self) -> Tensor:
+        """Those of the next group, [n, outputs]."""
+        return self.current.outputs()
 
 
 class MADE(AutoregressiveModel):
@@ -115,6 +126,8 @@ class MADE(AutoregressiveModel):
                 f"masks is the number of members that training goes through, at least 1 and only with agnostic "
                 f"({', '.join(AGNOSTIC)}); it is {self.masks}, and agnostic is {self.agnostic}"
             )
+
+    parallel = (*AutoregressiveModel.parallel, "_through")
 
     def conditionals(self, x: Tensor) -> Distributions:
         return self._through(x, [layer.mask for layer in self._linears])
@@ -201,7 +214,7 @@ class MADE(AutoregressiveModel):
 
     @cached_property
     def ladder(self) -> Ladder:
-        """When each input, unit and output is known in a walk."""
+        """When each input, unit and output is known in a walk. It is made once: masks and order stay as they are."""
         masks = [layer.mask for layer in self._linears[: len(self.hidden) + 1]]
         direct = None if self.skip is None else self.skip.mask
         return ladder(self.order, self.domain.inputs, self.domain.outputs, masks, direct)
@@ -218,44 +231,42 @@ class MADE(AutoregressiveModel):
         return [(part, part.initial.shape) for part in parts]
 
     def start(self, n: int) -> Climbed:
-        return self._climbed(self._climb(n, 0))
+        return Climbed(Climb.of(self._network, n, 0), 0)
 
     def predict(self, state: Climbed) -> Distributions:
         part, shape = self._parts[state.step]
-        return part.conditionals(state.outputs.view(-1, *shape))
+        return part.conditionals(state.outputs.view(len(state.outputs), *shape))
 
     def advance(self, state: Climbed, values: Tensor) -> Climbed:
-        climb = state.climb if state.climb.step == state.step else state.climb.copy(state.step)
-        part, _ = self._parts[state.step]
-        climb.write(encoded(part, values.to(state.outputs.device), state.outputs.dtype))
-        return self._climbed(climb)
+        climb, (part, _) = state.current, self._parts[state.step]
+        like = climb.known[0]
+        climb.write(encoded(part, values.to(like.device), like.dtype))
+        return Climbed(climb, climb.step)
 
     def absorb(self, x: Tensor, groups: int) -> Climbed:
         if groups == 0:
             return self.start(len(x))
-        climb, sites = self._climb(len(x), groups), self.schedule.sites_before(groups)
+        climb, sites = Climb.of(self._network, len(x), groups), self.schedule.sites_before(groups)
         values = x.flatten(1)[:, sites.to(x.device)].to(self.device)
         climb.absorb(encoded(self.domain.part(sites), values, climb.known[0].dtype))
-        return self._climbed(climb)
+        return Climbed(climb, groups)
 
     def select(self, state: Climbed, rows: Tensor) -> Climbed:
-        return Climbed(state.climb.copy(state.step, rows), state.step, state.outputs[rows.to(state.outputs.device)])
+        return Climbed(state.climb.copy(state.step, rows), state.step)
 
-    def _climb(self, n: int, step: int) -> Climb:
-        """The weights as a walk takes them, and room for n data of which the first groups are known."""
-        plan, depth = self.ladder, len(self.hidden)
-        orders = [each.to(self.device) for each in plan.orders]
-        rungs = [
-            Rung.of_layers(orders, [(number, layer)], number + 1) for number, layer in enumerate(self._linears[:depth])
-        ]
-        last = [(depth, self.output), *([] if self.skip is None else [(0, self.skip)])]
-        rungs.append(Rung.of_layers(orders, last, depth + 1))
-        known = [rungs[0].bias.new_zeros(n, len(each)) for each in orders[:-1]]
-        return Climb(plan, rungs, known, step)
+    def run(self, state: Climbed, choice: Drawing) -> Tensor | None:
+        return draw(state.climb, state.step, self._program, self.domain, choice)
 
-    def _climbed(self, climb: Climb) -> Climbed:
-        outputs = climb.outputs() if climb.step < len(self.schedule) else climb.known[0][:, :0]
-        return Climbed(climb, climb.step, outputs)
+    @cached_property
+    def _program(self) -> Program:
+        """What the inner loop goes through."""
+        return Program.of(self.ladder)
+
+    @property
+    def _network(self) -> Network:
+        """The layers, ready for a walk."""
+        linears, depth = self._linears, len(self.hidden)
+        return Network(self.ladder, (*((layer,) for layer in linears[:depth]), tuple(linears[depth:])))
 
     # The family, where it is one.
 
@@ -341,7 +352,8 @@ class MADE(AutoregressiveModel):
         return order, connectivity
 
     def _member(self, order: Order, seed: int) -> MADE:
-        planned = {name: vars(self)[name] for name in ("ladder", "schedule", "_parts") if name in vars(self)}
+        plans = ("ladder", "schedule", "_parts", "_program")
+        planned = {name: vars(self)[name] for name in plans if name in vars(self)}
         shared = (*self.parameters(), *self.buffers(), self.domain, self.order, *planned.values())
         member = copy.deepcopy(self, {id(each): each for each in shared})
         for name in planned:  # they are of this order, and of these degrees

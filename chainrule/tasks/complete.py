@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from chainrule.evidence import Drawing, Imputation, draw_missing
+from chainrule.evidence import Imputation, Request, draw_missing
 from chainrule.models.base import Density
 from chainrule.particles import PARTICLES, equally
 from chainrule.seeding import Seed, as_seed
@@ -54,9 +54,9 @@ def complete(
         >>> complete(MADE(Binary((1, 2, 2))), x, top, n=3)[:, :, 0, 0].unique().tolist()
         [1]
     """
-    return completed(model, x, evidence, Drawing(n, as_seed(seed), temperature, chunk, members, particles, tick)).values
+    return completed(model, x, evidence, Request(n, as_seed(seed), temperature, chunk, members, particles, tick)).values
 
 
-def completed(model: Density, x: Tensor | np.ndarray, evidence: Tensor | np.ndarray, how: Drawing) -> Imputation:
+def completed(model: Density, x: Tensor | np.ndarray, evidence: Tensor | np.ndarray, how: Request) -> Imputation:
     """The completions of `complete`, and what they are worth: exact or not, and how good the particles are."""
     return draw_missing(model, x, evidence, how, equally)

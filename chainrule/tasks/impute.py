@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from chainrule.evidence import Drawing, Imputation, draw_missing
+from chainrule.evidence import Imputation, Request, draw_missing
 from chainrule.models.base import Density
 from chainrule.particles import PARTICLES, weighted
 from chainrule.seeding import Seed, as_seed
@@ -51,5 +51,5 @@ def impute(
         >>> found.values.shape, found.weights.sum(1).tolist(), bool(found.exact.all())
         (torch.Size([2, 4, 3]), [1.0, 1.0], True)
     """
-    how = Drawing(n, as_seed(seed), 1.0, chunk, members, particles, tick)
+    how = Request(n, as_seed(seed), 1.0, chunk, members, particles, tick)
     return draw_missing(model, x, evidence, how, weighted)

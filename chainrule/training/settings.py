@@ -77,7 +77,7 @@ class Settings:
         """These settings, with the precision that `auto` means for this model on the device that it is on."""
         if self.precision != "auto":
             return self
-        # Measured to be as good there. Numbers of a table lose digits, and PixelRNN's recurrence is float32 anyway.
+        # Measured to be as good on binary data. Numbers of a table lose digits, and PixelRNN's scan is float32 anyway.
         suits = isinstance(model, PixelCNN | MADE) and isinstance(model.domain, Grid)
         single = all(weight.dtype == torch.float32 for weight in model.parameters())  # others autocast lets be
         return replace(self, precision="bfloat16" if suits and single and has_bfloat16(model.device) else "float32")
