@@ -38,8 +38,7 @@ class Schedule:
 
     def given(self, evidence: Tensor) -> int:
         """How many of the first groups lie wholly within `evidence` (bool [n, D]) for every datum."""
-        first = torch.cat([self._step[~evidence.all(0)], torch.tensor([len(self)])])
-        return int(first.min())
+        return int(torch.where(evidence.all(0), len(self), self._step).min())
 
     @cached_property
     def _step(self) -> Tensor:

@@ -115,12 +115,12 @@ def walk_all(
     chunk = min(chunk, max(1, MEMORY // model.kept))
     for rows in torch.split(torch.arange(len(given)), chunk):
         noise = site_noise(seed, [keys[row] for row in rows.tolist()], model.domain.sites + 1)  # the last: which member
-        known = evidence[rows].flatten(1)
+        part, known = (each.index_select(0, rows) for each in (given, evidence.flatten(1)))
         with evaluating(model):
-            shares = list(model.drawn(given[rows], known, noise[:, -1]))
+            shares = list(model.drawn(part, known, noise[:, -1]))
         for member, its in shares:
-            mine = given[rows[its]]
-            groups, kept = member.schedule.given(known[its]), known[its] if bool(known[its].any()) else None
-            choose = Drawing(noise[its], temperature, mine.flatten(1), kept)
-            x[rows[its]] = walk(member, len(its), choose, mine, groups, tick=tick).cpu()
+            mine, kept, theirs = (each.index_select(0, its) for each in (part, known, noise))
+            choose = Drawing(theirs, temperature, mine.flatten(1), kept if bool(kept.any()) else None)
+            drawn = walk(member, len(its), choose, mine, member.schedule.given(kept), tick=tick)
+            x.index_copy_(0, rows.index_select(0, its), drawn.cpu())
     return x

@@ -70,7 +70,7 @@ def places(read: Tensor, groups: Sequence[Tensor]) -> tuple[Tensor, ...]:
     It is on the device of the groups.
     """
     sizes, pixels = [len(group) * read.shape[1] for group in groups], torch.cat(list(groups))
-    return torch.split(read.to(pixels.device)[pixels].flatten(), sizes)
+    return torch.split(read.to(pixels.device).index_select(0, pixels).flatten(), sizes)
 
 
 def gathered(maps: Tensor, places: Tensor, pixels: int) -> Tensor:

@@ -171,7 +171,8 @@ class ImageWalk:
             shared.maps, desk.stack = self.stack.begin(maps, step, self._row(x, step), desk.stack)
             torch.addmm(self.bias, gathered(x[None], self.reads[step], len(pixels))[0], self.weight, out=desk.first)
             if self.position is not None:
-                desk.first.view(n, *self.position[pixels].shape).add_(self.position[pixels])
+                bias = self.position.index_select(0, pixels)
+                desk.first.view(n, *bias.shape).add_(bias)
             numbers = self._numbers(desk, 0)
             numbers = numbers.view(n, len(pixels), numbers.shape[1])
         return Stepped(self, shared.groups, numbers, x, maps, (), shared)
