@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import math
 import os
 from collections.abc import Callable
@@ -86,5 +87,11 @@ def processes() -> Processes:
         return Processes()
     if not dist.is_initialized():  # once: a second group of the same processes would not find its way
         dist.init_process_group("gloo")
-        atexit.register(dist.destroy_process_group)
+        atexit.register(_leave)
     return Processes(dist.get_rank(), dist.get_world_size())
+
+
+def _leave() -> None:
+    """Ends the group before the interpreter does: first what still holds it, or its threads would outlive it."""
+    gc.collect()
+    dist.destroy_process_group()
