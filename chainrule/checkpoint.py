@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as as_bytes
 from torch import Tensor, nn
 
 from chainrule.domain import Domain, domain_from_dict
@@ -144,7 +144,8 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
         try:
             # In one entry: the file format keeps several in no order, and equal files should be equal byte by byte.
             about = json.dumps({**metadata, "sha256": _checksum(tensors)}, sort_keys=True)
-            save_file(tensors, part, {"chainrule": about})
+            # Not by its `save_file`: that has a temporary file of its own, which a kill would leave behind.
+            part.write_bytes(as_bytes(tensors, {"chainrule": about}))
         except SafetensorError as error:  # such as a full disk
             raise unwritable(path, error) from None
 

@@ -128,7 +128,7 @@ def test_a_full_disk_while_the_weights_are_written_is_said(tmp_path, monkeypatch
     def full(*_):
         raise chainrule.checkpoint.SafetensorError("I/O error: No space left on device")
 
-    monkeypatch.setattr("chainrule.checkpoint.save_file", full)
+    monkeypatch.setattr("chainrule.checkpoint.as_bytes", full)
     with pytest.raises(cr.ChainruleError, match=r"cannot be written \(I/O error: No space left on device\)"):
         cr.save(Mine(cr.Binary((2,))), tmp_path / "model")
     assert not list(tmp_path.iterdir())
