@@ -100,6 +100,32 @@ def test_a_model_that_changes_conditionals_gets_the_default_half():
     assert torch.equal(sample(model, 50, seed=1), sample(plain(model), 50, seed=1))
 
 
+def test_so_does_one_that_changes_them_from_beside_or_changes_the_inputs():
+    class Warm:
+        def conditionals(self, x):
+            return super().conditionals(x).tempered(2.0)
+
+    class Mixed(Warm, PixelCNN):
+        pass
+
+    class Flipped(PixelCNN):
+        def encode(self, x):
+            return -super().encode(x)
+
+    class Kept(MADE):
+        def conditionals(self, x):
+            return super().conditionals(x).tempered(2.0)
+
+        def select(self, state, rows):
+            return super().select(state, rows)
+
+    for kind in (Mixed, Flipped):
+        assert vars(kind)["start"] is vars(AutoregressiveModel)["start"]
+        assert sequential_equals_parallel(kind(Binary((1, 3, 3)), blocks=1, features=2)).passed
+    assert vars(Kept)["advance"] is vars(AutoregressiveModel)["advance"]
+    assert "select" in vars(Kept)
+
+
 # The compiled loop.
 
 COMPILED = [name for name in ZOO if name.startswith("made") and "table" not in name and "column" not in name]
@@ -212,33 +238,7 @@ def test_tables_go_step_by_step(name, ran):
     assert ran == [None]
 
 
-def test_so_does_one_that_changes_them_from_beside_or_changes_the_inputs():
-    class Warm:
-        def conditionals(self, x):
-            return super().conditionals(x).tempered(2.0)
-
-    class Mixed(Warm, PixelCNN):
-        pass
-
-    class Flipped(PixelCNN):
-        def encode(self, x):
-            return -super().encode(x)
-
-    class Kept(MADE):
-        def conditionals(self, x):
-            return super().conditionals(x).tempered(2.0)
-
-        def select(self, state, rows):
-            return super().select(state, rows)
-
-    for kind in (Mixed, Flipped):
-        assert vars(kind)["start"] is vars(AutoregressiveModel)["start"]
-        assert sequential_equals_parallel(kind(Binary((1, 3, 3)), blocks=1, features=2)).passed
-    assert vars(Kept)["advance"] is vars(AutoregressiveModel)["advance"]
-    assert "select" in vars(Kept)
-
-
-@pytest.mark.parametrize("name", [*SOME, "made, 60 sites"])
+@pytest.mark.parametrize("name", SOME)
 def test_draws_do_not_depend_on_autocast(name):
     model = moved(ZOO[name](), 3)
     with torch.autocast("cpu", torch.bfloat16):
@@ -285,13 +285,9 @@ def test_sites_of_made_that_see_the_same_go_together():
     assert len(MADE(domain, hidden=(500,)).schedule) == 6
 
 
-@pytest.mark.parametrize("name", SOME)
+@pytest.mark.parametrize("name", [name for name in SOME if not name.startswith("made")])
 def test_evidence_is_absorbed_by_one_pass(name):
-    model = ZOO[name]()
-    calls = []
-    layer = model.layers[0] if isinstance(model, MADE) else model.first
-    layer.register_forward_hook(lambda *_: calls.append(1))
-    groups = len(model.schedule) // 2
-    with torch.no_grad():
-        model.absorb(random_data(model, 2, 1), groups)
-    assert len(calls) <= 1
+    model, calls = ZOO[name](), []
+    model.first.register_forward_hook(lambda *_: calls.append(1))
+    model.absorb(random_data(model, 2, 1), len(model.schedule) // 2)
+    assert len(calls) == 1

@@ -13,23 +13,20 @@ import torch
 from torch import Tensor
 
 from chainrule.checkpoint import read_tensors, write_tensors
-from chainrule.choices import Drawing
 from chainrule.compare.families import INDEPENDENT
 from chainrule.compare.plan import Job
 from chainrule.compare.yardstick import settle
-from chainrule.conditionals import Distributions
 from chainrule.data import Data
 from chainrule.errors import ChainruleError, TrainingStopped
 from chainrule.layers.sweep import Sweep
 from chainrule.models.base import AutoregressiveModel
 from chainrule.models.independent import Independent
-from chainrule.seeding import site_noise
 from chainrule.stages import Tell, Work, watch
 from chainrule.tasks.evaluate import Evaluation, evaluate, log_prob_all
+from chainrule.tasks.sample import sample
 from chainrule.trained import Trained, values
 from chainrule.training import History, fit
 from chainrule.training.settings import as_settings
-from chainrule.walk import walk
 from chainrule.words import counted, duration
 
 MEASURED = "measured"
@@ -80,19 +77,17 @@ class Found:
 
 
 def draw(model: AutoregressiveModel, n: int, seed: int, tell: Tell) -> Tensor:
-    """What `sample` draws, all at once: [n, *shape]; it tells after every step how many are done."""
+    """What `sample` draws, [n, *shape]; it tells on the way how many data that comes to."""
     if n == 0:
         return torch.empty(0, *model.domain.shape, dtype=model.domain.dtype)
-    choose = Drawing(site_noise(seed, [(datum, 0) for datum in range(n)], model.domain.sites))
-    steps, done = len(model.schedule), 0
+    done = 0
 
-    def told(sites: Tensor, conditionals: Distributions) -> Tensor:
+    def told(more: int) -> None:
         nonlocal done
-        done += 1
-        tell(done / steps, f" {done} of {steps}")
-        return choose(sites, conditionals)
+        done += more
+        tell(done / n, f" {done} of {n}")
 
-    return walk(model, n, told).cpu()
+    return sample(model, n, seed, tick=told)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -85,6 +85,8 @@ class MADE(AutoregressiveModel):
         1.0
     """
 
+    parallel = (*AutoregressiveModel.parallel, "_through")
+
     def __init__(
         self,
         domain: Domain,
@@ -126,8 +128,6 @@ class MADE(AutoregressiveModel):
                 f"masks is the number of members that training goes through, at least 1 and only with agnostic "
                 f"({', '.join(AGNOSTIC)}); it is {self.masks}, and agnostic is {self.agnostic}"
             )
-
-    parallel = (*AutoregressiveModel.parallel, "_through")
 
     def conditionals(self, x: Tensor) -> Distributions:
         return self._through(x, [layer.mask for layer in self._linears])

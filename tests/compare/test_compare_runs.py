@@ -48,11 +48,11 @@ def test_the_samples_are_those_of_sample(done):
     assert [entry.sampling_steps for entry in done.entries] == [1, 12, 12, 12, 12]
 
 
-def test_drawing_tells_each_step():
+def test_drawing_tells_on_the_way_how_many_data_that_comes_to():
     told = []
-    model = cr.MADE(cr.Binary((4,)), hidden=(), direct=True)
-    drawn = draw(model, 2, 0, lambda share, more="": told.append((share, more)))
-    assert drawn.shape == (2, 4)
+    model = cr.PixelCNN(cr.Binary((1, 2, 2)), blocks=1, features=2)
+    drawn = draw(model, 4, 0, lambda share, more="": told.append((share, more)))
+    assert drawn.shape == (4, 1, 2, 2)
     assert told == [(0.25, " 1 of 4"), (0.5, " 2 of 4"), (0.75, " 3 of 4"), (1.0, " 4 of 4")]
 
 
