@@ -3,9 +3,11 @@
 import re
 from base64 import b64decode
 from html.parser import HTMLParser
+from io import BytesIO, StringIO
 
 import pytest
 from PIL import Image
+from rich.console import Console
 
 from chainrule.errors import ChainruleError
 from chainrule.figures import to_png
@@ -151,8 +153,45 @@ def test_markdown_says_what_the_page_says(tmp_path):
     page.figure(b"", "caption", "alt", "file.png")
     assert page.markdown().split("\n\n") == [
         "# A \\* B", "## p(x<sub>i</sub>) \\| rest", "- `a_b | c*`\n- m<sup>2</sup> \\[x\\] \\<y\\>",
-        "```text\nx < 1\n```", "| name | n |\n| --- | --: |\n| a\\_b | 1 ± 2 |\n| c | 3 |", "both",
-        "![alt](file.png)", "caption\n",
+        "```text\nx < 1\n```", "| name | n |\n| --- | --: |\n| a\\_b | 1 ± 2 |\n| c | 3 |", "*both*",
+        "![alt](file.png)", "*caption*\n",
     ]  # fmt: skip
+    assert page.pictures == {"file.png": b""}
     page.write(tmp_path / "x.md")
     assert (tmp_path / "x.md").read_text(encoding="utf-8") == page.markdown()
+
+
+def test_markdown_has_a_formula_as_latex_where_there_is_one():
+    page = Page("")
+    page.formula("x_{1} < 2")
+    page.formula("x_{1} < 2", r"x_1 < 2")
+    assert page.markdown() == "# \n\n> x<sub>1</sub> \\< 2\n\n$$\nx_1 < 2\n$$\n"
+    assert page.html().count("x<sub>1</sub> &lt; 2") == 2
+
+
+def test_an_animation_says_that_it_is_one():
+    file = BytesIO()
+    Image.new("L", (3, 2), 7).save(file, "GIF")
+    page = Page("")
+    page.figure(file.getvalue(), "moving", "a square", "moving.gif")
+    sources = [attrs["src"] for tag, attrs in Reader(page.html()).tags if tag == "img"]
+    assert [b64decode(source.removeprefix("data:image/gif;base64,")) for source in sources] == [file.getvalue()]
+
+
+@pytest.mark.parametrize("width", [60, 200])
+def test_a_terminal_says_what_the_page_says(page, width):
+    console = Console(file=StringIO(), width=width)
+    page.show(console)
+    lines = console.file.getvalue().splitlines()
+    text = " ".join(lines)
+    assert max(map(len, lines)) <= min(width, 100)
+    for words in (
+        "Two <coins> & a die",
+        "if 1 < 2 & a < b, then p(xᵢ | x_<i) and M^W",
+        "• one",
+        "<script>alert(1)</script>",
+    ):
+        assert words in text
+    for words in ("    p(x) = p(x₁)", "  chainrule sample 'a' > b_{1}", "−1.50 ± 0.02", "all < of it", "seven <gray>"):
+        assert words in text
+    assert [line.split() for line in lines if line.split()[-1:] == ["0"]] == [["x", "3", "0"]]
