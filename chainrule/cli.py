@@ -22,6 +22,7 @@ COMMANDS = {
     "impute": "fill in what is missing from a table",
     "complete": "fill in the missing part of images, several times each",
     "inspect": "show what a trained model is and does: masks, receptive fields, predicted distributions",
+    "explain": "how these models work, from the chain rule on, each step computed before your eyes",
     "check": "check that a trained model, or any PyTorch function, does not see the future",
 }
 

@@ -30,6 +30,29 @@ def rough(number: float) -> str:
     return f"{number:,.0f}" if number >= 10 else f"{number:.2g}"
 
 
+def fixed(number: float, decimals: int) -> str:
+    """A number with so many decimals, and a true minus sign.
+
+    Example:
+        >>> fixed(1.25, 3), fixed(-1.25, 1)
+        ('1.250', '−1.2')
+    """
+    return f"{number:.{decimals}f}".replace("-", "−")
+
+
+def magnitude(number: float) -> str:
+    """A number of which the power of ten matters, with the marks of a page.
+
+    Example:
+        >>> magnitude(0.0), magnitude(0.0124), magnitude(-3.14e-13), magnitude(2.5e9)
+        ('0', '0.012', '−3·10^{−13}', '2·10^{9}')
+    """
+    if number == 0 or 0.001 <= abs(number) < 1e6:
+        return rough(number).replace("-", "−")
+    digits, power = f"{number:.0e}".split("e")
+    return f"{digits}·10^{{{int(power)}}}".replace("-", "−")
+
+
 def with_error(mean: float, error: float, decimals: int) -> str:
     """A mean and its standard error; of a single datum there is none, and it is nan.
 
@@ -37,8 +60,7 @@ def with_error(mean: float, error: float, decimals: int) -> str:
         >>> with_error(1.234, 0.1, 2), with_error(-1.234, math.nan, 2)
         ('1.23 ± 0.10', '−1.23 ± –')
     """
-    told = f"{mean:.{decimals}f}".replace("-", "−")
-    return f"{told} ± {'–' if math.isnan(error) else f'{error:.{decimals}f}'}"
+    return f"{fixed(mean, decimals)} ± {'–' if math.isnan(error) else f'{error:.{decimals}f}'}"
 
 
 def counted(number: float, noun: str) -> str:

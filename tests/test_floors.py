@@ -25,7 +25,7 @@ ROOMS = {
 }
 """The package itself gathers the public names of all floors, so nothing in the house may import it."""
 
-REPORTS = {"compare", "inspection", "demo"}
+REPORTS = {"compare", "inspection", "demo", "learn"}
 """Each a report of its own; what two of them need is beside them, on their floor."""
 
 FLOOR = {room: floor for floor, rooms in ROOMS.items() for room in rooms}

@@ -117,6 +117,7 @@ def test_columns_of_numbers_are_set_to_the_right(page):
     ("cells", "right"),
     [
         (["–", "3.09"], True),
+        (["−2·10^{−16}", "0.5", "∞"], True),
         (["1.5 ± –", "–"], True),
         (["–", "–"], False),
         (["–", "a"], False),

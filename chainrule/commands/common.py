@@ -19,7 +19,6 @@ from chainrule.checkpoint import CONFIG, load, read_config, read_tensors
 from chainrule.data import Data, Preprocessing, Split, load_data
 from chainrule.domain import Domain, Table
 from chainrule.errors import ChainruleError
-from chainrule.figures import grid, save_image
 from chainrule.files import refuse_existing, replacing
 from chainrule.hardware import as_device, keep_freed_memory
 from chainrule.models import MADE, AutoregressiveModel, Density, Ensemble
@@ -264,6 +263,8 @@ def check_new(out: Path, endings: tuple[str, ...]) -> None:
 def write_data(out: Path, x: Tensor, domain: Domain) -> None:
     """Data as a picture or as an array of bytes."""
     if out.suffix == ".png":
+        from chainrule.figures import grid, save_image  # imports matplotlib, which takes long and is seldom needed
+
         save_image(grid(x, domain), out)
     elif out.suffix == ".npy":
         with replacing(out) as part, part.open("wb") as file:

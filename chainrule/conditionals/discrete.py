@@ -12,6 +12,8 @@ from chainrule.conditionals.base import Distributions, check_temperature
 class Conditionals(Distributions):
     """One discrete distribution for each site of each datum.
 
+    Source: PixelRNN (arXiv:1601.06759), section 2.2.
+
     Args:
         logits: [n, *sites] where a site is binary (the logit of 1), else [n, *sites, K], unnormalised.
         binary: which of the two.

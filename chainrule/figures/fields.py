@@ -201,9 +201,9 @@ def _image_shape(domain: Domain) -> tuple[int, int, int]:
 
 
 def _panels_figure(rows: int, columns: int, aspect: float, title: str) -> Figure:
-    """A figure for so many maps of that height by width, each with a title of up to two lines, and a key below."""
+    """A figure for so many maps of that height by width, each with a title and a key of up to two lines."""
     panel = min(max((WIDTH / columns - 0.2) * aspect, LOWEST), TALLEST)
-    return new_figure(rows * (panel + 0.6) + (1.1 if title else 0.7), title)
+    return new_figure(rows * (panel + 0.6) + (1.2 if title else 0.8), title)
 
 
 def _count(state: Tensor) -> str:

@@ -29,6 +29,8 @@ CLOSED, HALF = "#ececec", "#8fc1e0"
 MASK_COLOURS = ListedColormap([CLOSED, HALF, PLAIN])
 """Closed, open in part, open."""
 FORMATS = (".png", ".pdf", ".svg")
+ABREAST = 4
+"""So many names of colours have room in one line."""
 
 
 def new_figure(height: float, title: str = "") -> Figure:
@@ -89,7 +91,7 @@ def key_below(figure: Figure, colours: Mapping[str, str], framed: str = "") -> N
     patches = [Patch(facecolor=colour, label=name) for name, colour in colours.items()]
     if framed:
         patches.append(Patch(facecolor="white", edgecolor=ACCENT, linewidth=2, label=framed))
-    legend_below(figure, patches, len(patches))
+    legend_below(figure, patches, len(patches) if len(patches) <= ABREAST else 3)
 
 
 def lines_between(axes: Axes, shape: Sequence[int]) -> None:

@@ -55,7 +55,10 @@ class MaskedLinear(nn.Module):
         self.bias = nn.Parameter(torch.zeros(len(mask)))
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """[n, in] to [n, out]; through another mask than its own, where one is given."""
+        """b + (W ⊙ M) x, [n, in] to [n, out]; through another mask than its own, where one is given.
+
+        Source: MADE (arXiv:1502.03509), section 4.
+        """
         return F.linear(x, masked(self.weight, self.mask if mask is None else mask), self.bias)
 
 

@@ -17,7 +17,7 @@ class ResidualBlock(nn.Module):
     """2h features → 1×1 to h → 3×3, mask B → 1×1 to 2h, plus the input; a ReLU before each convolution.
 
     Its last convolution starts at zero, so that a deep stack starts as the identity.
-    Source: PixelRNN (arXiv:1601.06759), figure 5, left.
+    Source: PixelRNN (arXiv:1601.06759), section 3.3 and figure 5, left.
 
     Args:
         features: h.

@@ -157,6 +157,7 @@ class AutoregressiveModel(Density):
 
     A new model writes `conditionals` and nothing else. So does a class that changes those of a model: it gets the
     default sequential half, unless it writes one.
+    Source: MADE (arXiv:1502.03509), section 3; PixelRNN (arXiv:1601.06759), equation 1.
 
     Attributes:
         domain: what a datum is.

@@ -36,8 +36,8 @@ def as_text(text: str) -> Text:
     Example:
         >>> str(as_text("`p` of x_{1} and x_{<i}, w_{jk}^{(L)} = 2^{10}"))
         'p of x₁ and x_<i, wⱼₖ^(L) = 2¹⁰'
-        >>> str(as_text("M_{d,k}, x_{d−1}"))
-        'M_(d,k), x_(d−1)'
+        >>> str(as_text("M_{d,k}, x_{d−1}, a^{(L−1)}"))
+        'M_(d,k), x_(d−1), a^(L−1)'
     """
     shown = Text()
     for place, part in enumerate(re.split(r"`([^`]+)`", text)):
@@ -53,4 +53,4 @@ def _raised(text: str) -> str:
 def _written(letters: str, small: dict[int, int], sign: str) -> str:
     if all(ord(letter) in small for letter in letters):
         return letters.translate(small)
-    return f"{sign}({letters})" if re.search(r"[^(].*[-+−·,]", letters) else sign + letters
+    return f"{sign}({letters})" if re.match(r"[^(].*[-+−·,]", letters) else sign + letters

@@ -28,7 +28,7 @@ HEADINGS = {1: "bold underline", 2: "bold", 3: "italic"}
 """How those of each level look in a terminal."""
 TEXT_WIDTH = 100
 """Columns of a terminal that lines of text take at most."""
-NUMBER = re.compile(r"[-−+]?[\d\s.,]*\d(\s*±\s*([\d.,]+|–))?\s*%?")
+NUMBER = re.compile(r"∞|[-−+]?[\d\s.,]*\d(·10\^\{−?\d+\})?(\s*±\s*([\d.,]+|–))?\s*%?")
 
 
 @dataclass
@@ -81,11 +81,11 @@ class Page:
             latex: the same, for the Markdown.
         """
         markdown = f"$$\n{latex}\n$$" if latex else f"> {as_markdown(text)}"
-        self._add(f'<p class="formula">{as_html(text)}</p>', markdown, Padding(as_text(text), (0, 4)))
+        self._add(f'<p class="formula">{as_html(text)}</p>', markdown, Padding(as_text(text), (0, 4), expand=False))
 
     def code(self, text: str, language: str = "text") -> None:
         """Lines as they stand, such as commands."""
-        shown = Padding(Text(text, no_wrap=True, overflow="ignore"), (0, 2))
+        shown = Padding(Text(text, no_wrap=True, overflow="ignore"), (0, 2), expand=False)
         self._add(f"<pre>{escape(text)}</pre>", f"```{language}\n{text}\n```", shown)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "") -> None:

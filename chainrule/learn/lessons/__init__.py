@@ -1,0 +1,1 @@
+"""The lessons: each module's `write` fills a page with words, and with numbers and pictures that it computes."""

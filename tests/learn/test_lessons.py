@@ -1,0 +1,36 @@
+"""Every lesson is written: its words, its numbers, its pictures."""
+
+from __future__ import annotations
+
+from io import BytesIO, StringIO
+
+import pytest
+from PIL import Image
+from rich.cells import cell_len
+from rich.console import Console
+
+from chainrule.errors import ChainruleError
+from chainrule.learn import TOPICS, lesson
+
+
+@pytest.mark.parametrize("name", TOPICS)
+def test_a_lesson_tells_how_far_it_is_and_ends(name):
+    shares = []
+    page = lesson(name, lambda share, more="": shares.append(share))
+    assert page.title == TOPICS[name].title
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    shown = Console(file=StringIO(), width=80)
+    page.show(shown)
+    assert max(map(cell_len, shown.file.getvalue().splitlines())) <= 80
+    for file, picture in page.pictures.items():
+        assert f"]({file})" in page.markdown()
+        with Image.open(BytesIO(picture)) as image:
+            assert min(image.size) >= 100
+            assert image.format == ("GIF" if file.endswith(".gif") else "PNG")
+    assert bool(page.pictures) == (name != "formulas")
+
+
+def test_a_topic_that_is_not_there_is_said():
+    with pytest.raises(ChainruleError, match="no topic 'nothing'; there are autoregression, backprop"):
+        lesson("nothing")
