@@ -10,7 +10,7 @@ def degree_mask(out_degrees: Tensor, in_degrees: Tensor, strict: bool, dtype: to
     """MADE's masks: [out, in], True where an output may see an input.
 
     Hidden layers, M^W: m(k') >= m(k). Output layer, M^V: d > m(k) (`strict`).
-    Source: MADE (arXiv:1502.03509), sections 4 and 4.2.
+    Source: MADE (arXiv:1502.03509), section 4.
 
     Args:
         dtype: of the mask. Where it is that of the weights, making it and multiplying them by it takes half the time;

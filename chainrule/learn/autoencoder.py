@@ -186,7 +186,8 @@ def fit_autoencoder(
     for done in range(updates):
         after(done)
         target = x[torch.randint(len(x), (BATCH,), generator=rng)]
-        loss = cross_entropy(target, model.logits(corrupted(target, noise, rng)), logits=True).mean()
+        seen = corrupted(target, noise, rng) if noise else target
+        loss = cross_entropy(target, model.logits(seen), logits=True).mean()
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()

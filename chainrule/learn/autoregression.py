@@ -176,7 +176,7 @@ class LinearAR:
         past, now = _pasts(x[:-1], order), x[order:]
         design = np.column_stack([np.ones(len(now)), past])
         solution = np.linalg.lstsq(design, now)[0]
-        std = _some(np.sqrt(np.mean((now - design @ solution) ** 2)), x)
+        std = _not_zero(np.sqrt(np.mean((now - design @ solution) ** 2)), x)
         return cls(float(solution[0]), tuple(solution[1:].tolist()), std)
 
     @property
@@ -189,7 +189,7 @@ class LinearAR:
         return found
 
     def log_prob(self, series: ArrayLike) -> Floats:
-        """log p(x_t | x_{t-1}, …, x_{t-p}), nats by a unit of the series, of all values but the first p: [n - p]."""
+        """log p(x_t | x_{t-1}, …, x_{t-p}), nats per unit of the series, of all values but the first p: [n - p]."""
         x = _series(series)
         z = (x[self.order :] - self.means(x[:-1])) / self.std
         return -0.5 * z**2 - math.log(self.std) - 0.5 * math.log(2 * math.pi)
@@ -229,7 +229,7 @@ def _long_enough(x: Floats, order: int) -> Floats:
     return x
 
 
-def _some(std: float, x: Floats) -> float:
+def _not_zero(std: float, x: Floats) -> float:
     if std <= DUST * np.abs(x).max():
         raise ChainruleError("the series follows from its past without noise: its density has no end; add other values")
     return float(std)
@@ -281,7 +281,7 @@ def window_table(series: ArrayLike, past: int, future: int, resolution: float) -
 def next_log_prob(model: AutoregressiveModel, series: ArrayLike, past: int) -> Floats:
     """log p(x_t | the `past` values before it) of all values of a series but the first ones: float64 [n - past].
 
-    Nats by a unit of the series, under a model of windows. The conditional of the first column to be predicted reads
+    Nats per unit of the series, under a model of windows. The conditional of the first column to be predicted reads
     only the columns before it, so whatever stands after it makes no difference: here zeros.
 
     Args:
@@ -313,10 +313,23 @@ def band(draws: Floats, share: float) -> tuple[Floats, Floats]:
 def covered(draws: Floats, truth: Floats, share: float) -> NDArray[np.bool_]:
     """Does the band that holds this share of draws [..., n, steps] hold what came true [..., steps]?
 
-    Where forecasts are as sure as they may be, the answer is yes for that share of them.
+    Where forecasts are as sure as they may be, the answer is yes for about that share of them: see `share_held`.
     """
     low, high = band(draws, share)
     return (low <= truth) & (truth <= high)
+
+
+def share_held(share: float, n: int) -> float:
+    """How much of a distribution the band of n draws from it holds, in the mean: a little less than its share.
+
+    Below the i-th smallest of n draws lies i / (n + 1) of the distribution, in the mean; and NumPy takes for the
+    quantile of q the one at i = 1 + q (n - 1).
+
+    Example:
+        >>> round(share_held(0.9, 100), 3), round(share_held(0.9, 10_000), 3)
+        (0.882, 0.9)
+    """
+    return share * (n - 1) / (n + 1)
 
 
 def sunspots() -> tuple[NDArray[np.int64], Floats]:

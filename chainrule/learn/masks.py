@@ -20,7 +20,7 @@ from chainrule.seeding import generator
 def masks_of(inputs: Tensor, hidden: Sequence[Tensor]) -> list[Tensor]:
     """M^W of each hidden layer, m(k') ≥ m(k), and M^V of the outputs, d > m(k).
 
-    Source: MADE (arXiv:1502.03509), sections 4 and 4.2.
+    Source: MADE (arXiv:1502.03509), section 4.
 
     Args:
         inputs: the degree of each input, int64 [D]: its place in the order, from 1. An output has that of its input.
@@ -45,7 +45,7 @@ def paths(masks: Sequence[Tensor], direct: Tensor | None = None) -> Tensor:
     """How many paths lead to each output from each input: the product of the masks, M^V … M^W.
 
     It is 0 at [d', d] where d' does not come after d in the order: each path would need a unit with d' > m(k) ≥ d.
-    Source: MADE (arXiv:1502.03509), section 4.1.
+    Source: MADE (arXiv:1502.03509), section 4.
 
     Args:
         masks: of each layer from the inputs to the outputs, bool or 0 and 1, [out, in].
@@ -71,7 +71,7 @@ def paths(masks: Sequence[Tensor], direct: Tensor | None = None) -> Tensor:
 def between(degrees: Tensor, output: int, site: int) -> list[int]:
     """The hidden units k with d' > m(k) ≥ d: those on a path from input d to output d'.
 
-    Source: MADE (arXiv:1502.03509), section 4.1.
+    Source: MADE (arXiv:1502.03509), section 4.
 
     Args:
         degrees: m(k), int64 [K].

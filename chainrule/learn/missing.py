@@ -51,7 +51,7 @@ def posterior(model: Density, x: Tensor, evidence: Tensor) -> Tensor:
         >>> posterior(model, torch.tensor([1, 0, 0]), torch.tensor([True, False, True])).tolist()
         [0.5, 0.5]
     """
-    x, evidence = _checked(model, x, evidence)
+    x, evidence = checked(model, x, evidence)
     with evaluating(model):
         return model.log_prob(completions_of(model.domain, x, evidence)).double().softmax(0)
 
@@ -81,7 +81,7 @@ def drawn_around(
         >>> bool(torch.allclose(drawn_around(model, x, evidence), posterior(model, x, evidence)))
         True
     """
-    x, evidence = _checked(model, x, evidence)
+    x, evidence = checked(model, x, evidence)
     every = completions_of(model.domain, x, evidence)
     with evaluating(model):
         by_site = model.conditionals(every).log_prob(every).double()
@@ -100,7 +100,7 @@ def overwritten(model: Density, x: Tensor, evidence: Tensor) -> Tensor:
     Raises:
         ChainruleError: x or evidence of a wrong shape or type, or a domain of more than 2^16 outcomes.
     """
-    x, evidence = _checked(model, x, evidence)
+    x, evidence = checked(model, x, evidence)
     every = torch.cat(list(outcomes(model.domain)))
     with evaluating(model):
         p = model.log_prob(every).double().exp()
@@ -109,8 +109,12 @@ def overwritten(model: Density, x: Tensor, evidence: Tensor) -> Tensor:
     return totals[model.domain.number_of(completions_of(model.domain, x, evidence))]
 
 
-def _checked(model: Density, x: Tensor, evidence: Tensor) -> tuple[Tensor, Tensor]:
-    """One datum with zeros outside the evidence, and the evidence: both [*shape]."""
+def checked(model: Density, x: Tensor, evidence: Tensor) -> tuple[Tensor, Tensor]:
+    """One datum with zeros outside the evidence, and the evidence: both [*shape].
+
+    Raises:
+        ChainruleError: x or evidence of a wrong shape or type.
+    """
     rows, known = check_evidence(model, x[None], evidence[None])
     return rows[0], known[0]
 

@@ -54,7 +54,7 @@ def sample_by_hand(
         >>> bool((sample_by_hand(model, 5, seed=1) == cr.sample(model, 5, seed=1)).all())
         True
     """
-    x, noise = _blank(model, n, seed)
+    x, noise = canvas_and_noise(model, n, seed)
     with evaluating(model):
         for site in torch.split(model.order.sites, 1):
             conditionals = model.conditionals(x)  # a whole pass: all D
@@ -63,8 +63,12 @@ def sample_by_hand(
     return x
 
 
-def _blank(model: AutoregressiveModel, n: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Zeros [n, *shape], and the noise of all sites, uniform in [0, 1): float64 [n, D]."""
+def canvas_and_noise(model: AutoregressiveModel, n: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Zeros [n, *shape] to draw into, and the noise of all sites, uniform in [0, 1): float64 [n, D].
+
+    Raises:
+        ChainruleError: n < 1.
+    """
     if n < 1:
         raise ChainruleError(f"the number of samples must be at least 1, not {n}")
     x = torch.zeros(n, *model.domain.shape, dtype=model.domain.dtype, device=model.device)
@@ -154,7 +158,7 @@ def draw_in_steps(
         >>> [step.known.tolist() for step in draw_in_steps(model, 1)]
         [[False, False, True], [True, False, True], [True, True, True]]
     """
-    x, noise = _blank(model, n, seed)
+    x, noise = canvas_and_noise(model, n, seed)
     known, expected = torch.zeros(model.domain.sites, dtype=torch.bool), torch.zeros_like(noise)
     choose, scale = Drawing(noise), torch.linspace(0, 1, model.domain.levels, dtype=torch.float64)
     for sites in schedule or one_by_one(model.order):

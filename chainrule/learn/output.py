@@ -45,7 +45,7 @@ def mass_of_levels(mean: Tensor, std: Tensor, levels: int) -> Masses:
         >>> [round(float(part), 3) for part in (inside.sum(), below, above)]
         [0.691, 0.309, 0.0]
     """
-    _check(std, levels)
+    check_gaussian(std, levels)
     edges = torch.arange(levels + 1).to(mean) - 0.5
     z = (edges - mean.unsqueeze(-1)) / std.unsqueeze(-1)
     below, above = torch.special.ndtr(z), torch.special.ndtr(-z)
@@ -67,7 +67,7 @@ def density_nats(x: Tensor, mean: Tensor, std: Tensor) -> Tensor:
         >>> round(density_nats(zero, zero, torch.tensor(0.001)).item(), 2)
         -5.99
     """
-    _check(std, 1)
+    check_gaussian(std, 1)
     return 0.5 * ((x - mean) / std) ** 2 + std.log() + 0.5 * math.log(2 * math.pi)
 
 
@@ -184,7 +184,8 @@ class GaussianLevels(Levels):
         return Conditionals(mixed.clamp(min=1e-30).log(), binary=False)
 
 
-def _check(std: Tensor, levels: int) -> None:
+def check_gaussian(std: Tensor, levels: int) -> None:
+    """Raises ChainruleError unless there are levels, and each standard deviation is above 0."""
     if levels < 1 or not bool((std > 0).all()):
         raise ChainruleError(
             f"a Gaussian over levels needs at least 1 level and a standard deviation above 0, and these are {levels} "

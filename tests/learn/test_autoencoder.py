@@ -9,6 +9,7 @@ from sklearn.datasets import load_digits
 
 from chainrule.errors import ChainruleError
 from chainrule.learn.autoencoder import Autoencoder, connections, corrupted, fit_autoencoder, scrambled
+from chainrule.learn.lessons import autoencoders as lesson
 from chainrule.learn.lessons import autoencoders_copies as copies
 from chainrule.seeding import generator
 
@@ -220,6 +221,29 @@ def test_the_one_trained_with_noise_mends_best(images, models):
     costs = {name: copies.errors(model, images.test, images.dirty).mean().item() for name, model in models.items()}
     assert costs["denoising"] == min(costs.values())
     assert costs["wide"] == max(costs.values())
+
+
+def test_the_bottleneck_mends_more_than_the_copier_and_spoils_more(images, models):
+    mended, spoiled = {}, {}
+    for name in ("wide", "narrow", "denoising"):
+        wrong = copies.wrong_pixels(images, models[name])
+        mended[name] = (~wrong)[images.flipped].double().mean().item()
+        spoiled[name] = wrong[~images.flipped].double().mean().item()
+    assert mended["narrow"] > 1.5 * mended["wide"]
+    assert spoiled["narrow"] > 2 * spoiled["denoising"]
+    clean = copies.reconstructed(models["narrow"], images.test).round() != images.test
+    assert clean.double().mean().item() > 0.02
+
+
+def test_more_units_copy_better_and_tell_digits_best_in_between(images, models):
+    two = Autoencoder(images.test.shape[1], copies.CODE)
+    fit_autoencoder(two, images.train, lesson.LONGER, lr=lesson.FASTER)
+    each = (two, models["narrow"], models["wide"])
+    digits, noise = ([copies.errors(model, x).mean().item() for model in each] for x in (images.test, images.noise))
+    assert digits == sorted(digits, reverse=True)
+    gaps = [more - less for more, less in zip(noise, digits, strict=True)]
+    assert gaps[1] > 1.5 * max(gaps[0], gaps[2])
+    assert copies.alike(two, images) > 0.25
 
 
 def test_what_is_claimed_for_test_digits_is_no_probability(images, models):

@@ -19,12 +19,14 @@ from chainrule.learn.autoregression import (
     free_numbers,
     next_log_prob,
     product_rule,
+    share_held,
     sunspots,
     window_table,
     windows,
 )
 from chainrule.learn.lessons.autoregression import CHOSEN, DAYS
 from chainrule.learn.lessons.autoregression_series import (
+    DRAWS,
     ENOUGH,
     FUTURE,
     MOST,
@@ -35,10 +37,10 @@ from chainrule.learn.lessons.autoregression_series import (
     drawn_by_made,
     expected_of,
     mass_below_zero,
-    mean_of,
     shared_by_shuffling,
     trained,
 )
+from chainrule.learn.lessons.measured import mean_and_error, mean_of
 
 
 def some_joint(*levels, seed=0):
@@ -204,6 +206,20 @@ def test_a_band_covers_its_share_of_what_it_was_drawn_from():
     assert not covered(draws, truth + 100, 0.9).any()
 
 
+def test_a_band_of_few_draws_is_a_little_too_narrow():
+    rng = np.random.default_rng(1)
+    draws, truth = rng.normal(size=(20000, DRAWS, 1)), rng.normal(size=(20000, 1))
+    assert covered(draws, truth, 0.9).mean() == pytest.approx(share_held(0.9, DRAWS), abs=0.009)  # four standard errors
+    assert share_held(0.9, DRAWS) < 0.9 - 0.009
+
+
+def test_means_are_told_with_their_standard_errors():
+    values = np.array([1.0, 2.0, 4.0, 9.0])
+    assert mean_and_error(values) == pytest.approx((4, math.sqrt(np.var(values, ddof=1) / 4)))
+    assert mean_and_error(torch.tensor([3, 5])) == pytest.approx((4, 1))
+    assert mean_of(-values, 1) == "−4.0 ± 1.8"
+
+
 # What the lesson claims.
 
 
@@ -225,6 +241,7 @@ def test_p_is_chosen_as_the_lesson_says(study):
     assert study.order == 9
     assert valid[study.order] < min(valid) + ENOUGH
     assert all(later > valid[study.order] - ENOUGH for later in valid[study.order :])
+    assert valid[MOST] > valid[study.order]  # more can be worse
     gains = -np.diff(valid)
     assert sorted(gains.argsort()[-2:].tolist()) == [0, 1]
     late = study.values[study.years >= TEST]
@@ -234,7 +251,8 @@ def test_p_is_chosen_as_the_lesson_says(study):
 def test_the_linear_model_beats_what_it_is_compared_with(study):
     chosen = study.chosen.log_prob(study.values)
     for other in (study.linear[0], LinearAR(0.0, (1.0,), float(np.sqrt(np.mean(np.diff(study.early) ** 2))))):
-        behind, error = mean_of(study.nats(other.log_prob(study.values), TEST, 3000) - study.nats(chosen, TEST, 3000))
+        apart = chosen - other.log_prob(study.values)[-len(chosen) :]
+        behind, error = mean_and_error(-study.nats(apart, TEST, 3000))
         assert behind > 2 * error
 
 
@@ -259,6 +277,7 @@ def test_a_leak_and_independence_are_no_product_rule():
     pair = joint.sum(0)
     loop = pair / pair.sum(1, keepdims=True) * pair / pair.sum(0, keepdims=True)
     assert loop.sum() > 1.1
+    assert (pair * np.log(loop / pair)).sum() > 0.1  # "likelihoods" that beat the truth
     alone = np.einsum("i,j,k->ijk", joint.sum((1, 2)), joint.sum((0, 2)), joint.sum((0, 1)))
     assert alone.sum() == pytest.approx(1)
     assert alone[CHOSEN] < joint[CHOSEN] / 2

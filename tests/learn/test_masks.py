@@ -171,6 +171,18 @@ def test_multiplied_into_the_weights_masks_leave_less_and_less():
     assert weights_left([masks[0]] * 3) == [left[0]] * 3
 
 
+def test_of_the_first_network_hardly_a_path_is_left():
+    (first, last), *others = [
+        masks_in(member)[0] for member in MADE(Binary((9,)), hidden=(32,), agnostic="both").members(mistakes.PASSES)
+    ]
+    weight = first.double()
+    for mask, _ in others:
+        weight *= mask
+    whole, still = (int((last.double() @ each > 0).sum()) for each in (first.double(), weight))
+    assert whole == 36
+    assert still < whole / 4
+
+
 def test_more_hidden_units_leave_fewer_pairs_without_a_path():
     shares = [lesson.share_of_pairs(width) for width in (1, 4, 16)]
     assert shares == sorted(shares)

@@ -46,9 +46,9 @@ from chainrule.words import percent
 Models = Mapping[str, Autoencoder]
 
 WIDTHS = (CODE, 8, NARROW, 32, 64, WIDE)
-LONGER, FASTER = 1000, 0.03
+LONGER, FASTER = 800, 0.03
 """Updates and learning rate of the model with two units, which is slow to learn."""
-FRAMES = 9
+FRAMES = 8
 """Of the animation."""
 SHOWN, NOISES = 7, 4
 """Columns of digits, and of scrambled ones, in the pictures."""
@@ -80,7 +80,9 @@ def explain(page: Page) -> None:
         "outputs, numbers between 0 and 1, are the probabilities of anything. The next lesson answers."
     )
     page.heading("Two layers")
-    page.paragraph("The encoder turns the input x, of D numbers, into a code h(x) of K numbers:")
+    page.paragraph(
+        "The encoder turns the input x, of D numbers, into a code h(x) of K numbers (compressed, if K is less than D):"
+    )
     state(page, "encoder")
     page.paragraph("The decoder turns the code into the reconstruction x̂, of D numbers again:")
     state(page, "decoder")
@@ -90,8 +92,8 @@ def explain(page: Page) -> None:
     )
     page.code("\n\n".join(map(source, (Autoencoder.encode, Autoencoder.before_sigm, Autoencoder.decode))), "python")
     page.paragraph(
-        "`F.linear(x, W, b)` is b + W x for each row x. `masked(W, M_W)` is W times a mask of ones, until the chapter "
-        "on connections closes some of them."
+        "`F.linear(x, W, b)` is b + W x for each row x; `check_width` refuses rows of another width. `masked(W, M_W)` "
+        "is W times a mask of ones, until the chapter on connections closes some of them."
     )
 
 
@@ -108,7 +110,8 @@ def explain_training(page: Page, images: Images) -> None:
     page.paragraph(
         f"A pixel that is 1 costs −log x̂_{{d}}: with x̂_{{d}} = 0.99 that is {sure:.3f} nats (units of the natural "
         f"logarithm), with 0.5 it is {doubtful:.3f}, and towards 0 it grows without bound. The sum goes over all "
-        f"{sites} pixels, so it is told per image. ± is the standard error over the {len(images.test)} images."
+        f"{sites} pixels, so it is told per image. ± is the standard error over the {len(images.test)} images. (Each "
+        "network is trained once, from one start; how far another start would lead elsewhere, ± does not say.)"
     )
     page.paragraph(
         "To read such numbers one needs a yardstick. Outputs that ignore the input do best as the share of ones of "
@@ -135,8 +138,8 @@ def show_copying(page: Page, images: Images, wide: Autoencoder) -> None:
     page.paragraph(
         "It has learned to copy pixels, and next to nothing about digits. What it cannot copy is ink where training "
         f"had none: images of fair coins cost it {everywhere:.1f} nats, of which {there:.1f} are due to the "
-        f"{int(never.sum())} pixels (of {len(never)}) that are 0 in every training image. No gradient ever asked for "
-        "those."
+        f"{int(never.sum())} pixels (of {len(never)}) that are 0 in every training image. No gradient ever asked to "
+        "copy those."
     )
 
 
@@ -266,9 +269,9 @@ def show_widths(page: Page, images: Images, models: Models) -> None:
     )
     page.figure(
         to_png(widths_figure(WIDTHS, digits, noise, frequencies_only(images, images.test).mean().item())),
-        "Reconstruction error of digits and of scrambled digits. The gray gap between them is what was learned about "
+        "Reconstruction error of digits and of scrambled digits. The grey gap between them is what was learned about "
         "digits.",
-        "Two falling curves over the number of hidden units, far apart in the middle, that meet at zero on the right",
+        "Two falling curves over the number of hidden units, far apart in the middle, close to each other on the right",
         "autoencoders-widths.png",
     )
 
@@ -312,10 +315,10 @@ def show_noise(page: Page, images: Images, models: Models) -> None:
     )
     show_mending(page, images, models)
     page.paragraph(
-        "What is the best possible output here? The cross-entropy is smallest where x̂_{d} is p(x_{d} = 1 | what was "
-        "seen). So a denoising network learns conditional probabilities; only that it was shown all pixels, the d-th "
-        "among them. That is how an autoencoder holds a distribution implicitly: it is in there, but nothing says how "
-        "to get p(x) out."
+        "What is the best possible output here? The mean cross-entropy is smallest where x̂_{d} is p(x_{d} = 1 | what "
+        "was seen). So a denoising network learns conditional probabilities, given the corrupted image; only that "
+        "this shows all pixels, the d-th among them. That is how an autoencoder holds a distribution implicitly: it "
+        "is in there, but nothing says how to get p(x) out."
     )
 
 
@@ -344,9 +347,9 @@ def end(page: Page, images: Images, models: Models) -> None:
     page.heading("A small error is no large likelihood")
     several = torch.unique(images.test, dim=0)
     page.paragraph(
-        "The outputs look like probabilities, and e^{−ℓ(x)}, the product of x̂_{d} or 1 − x̂_{d} over all pixels, looks "
-        f"like a probability of the image. Add it up over the {len(several)} different images among the test digits. "
-        "The probabilities of different images cannot sum to more than 1. The copier gives these "
+        "The outputs look like probabilities, and e^{−ℓ(x)}, the product of x̂_{d} or 1 − x̂_{d} over all pixels, "
+        f"looks like a probability of the image. Add it up over the {len(several)} different images among the test "
+        "digits. The probabilities of different images cannot sum to more than 1. The copier gives these "
         f"{claimed(models['wide'], several):.0f}, the denoising network {claimed(models['denoising'], several):.0f}; "
         f"and of the 2^{{{images.test.shape[1]}}} images that there are, they are a handful."
     )

@@ -21,7 +21,7 @@ WIDE, NARROW, CODE = 256, 16, 2
 """Hidden units: more than there are pixels, fewer, and so few that codes can be drawn."""
 KEPT, FLIPPED = 0.05, 0.1
 """The share of connections that are kept, and of pixels that are flipped."""
-UPDATES = 600
+UPDATES = 500
 """Of each model but the one with two units."""
 RARE = 0.02
 """Pixels that are less often 1 in training are called bare."""

@@ -62,13 +62,7 @@ def tell_the_product(page: Page, joint: Floats) -> None:
         "The factors are found by counting: sum out all later variables, then divide by what the variables before "
         "have in sum."
     )
-    page.code(source(factors), "python")
-    page.table(["given", "p(clear)", "p(grey)", "p(dark)"], [["nothing", *_two(tables[0])]], "p(sky).")
-    page.table(
-        ["given", "p(wet)", "p(taken), dry", "p(taken), wet"],
-        [[sky, f"{tables[1][k, 1]:.2f}", *_two(tables[2][k, :, 1])] for k, sky in enumerate(LEVELS[0])],
-        "p(rain | sky), and p(umbrella | sky, rain).",
-    )
+    tell_the_factors(page, tables)
     terms = [float(table[CHOSEN[: d + 1]]) for d, table in enumerate(tables)]
     page.paragraph(
         "A dark sky, rain, and the umbrella taken: "
@@ -76,6 +70,21 @@ def tell_the_product(page: Page, joint: Floats) -> None:
         f"{DAYS.sum()} days were so. Multiplying is even shorter than factoring:"
     )
     page.code(source(product_rule), "python")
+    page.paragraph("(`_nested` refuses tables that do not fit each other.)")
+
+
+def tell_the_factors(page: Page, tables: list[Floats]) -> None:
+    page.code(source(factors), "python")
+    page.paragraph(
+        "`_checked` refuses what is no distribution. `_divided` divides; given what never happens, where that is 0 / "
+        "0, it says uniform."
+    )
+    page.table(["given", "p(clear)", "p(grey)", "p(dark)"], [["nothing", *_two(tables[0])]], "p(sky).")
+    page.table(
+        ["given", "p(wet)", "p(taken), dry", "p(taken), wet"],
+        [[sky, f"{tables[1][k, 1]:.2f}", *_two(tables[2][k, :, 1])] for k, sky in enumerate(LEVELS[0])],
+        "p(rain | sky), and p(umbrella | sky, rain).",
+    )
 
 
 def tell_other_orders(page: Page, joint: Floats) -> None:
@@ -101,6 +110,10 @@ def tell_other_orders(page: Page, joint: Floats) -> None:
         "others, and some questions are easy in one order alone: from p(umbrella), p(sky | umbrella), … one can begin "
         "with a given umbrella, and draw the rest."
     )
+    draw_orders(page, joint)
+
+
+def draw_orders(page: Page, joint: Floats) -> None:
     orders = ((0, 1, 2), (2, 1, 0))
     arrangements = [
         Arrangement([NAMES[axis] for axis in order], [LEVELS[axis] for axis in order], factors(joint.transpose(order)))
@@ -121,18 +134,21 @@ def tell_leaks(page: Page, joint: Floats) -> None:
     given_rain = rain_by_umbrella / rain_by_umbrella.sum(1, keepdims=True)
     given_umbrella = rain_by_umbrella / rain_by_umbrella.sum(0, keepdims=True)
     loop = given_rain * given_umbrella
+    gained = float((rain_by_umbrella * np.log(loop / rain_by_umbrella)).sum())
     alone = np.einsum("i,j,k->ijk", joint.sum((1, 2)), joint.sum((0, 2)), joint.sum((0, 1)))
     lost = float((joint * np.log(joint / alone)).sum())
     page.heading("Two ways to get it wrong")
     page.points(
         [
-            "A leak. Let each variable look at the other one: p(rain | umbrella) · p(umbrella | rain). Each factor is "
-            f"a fine conditional, and their products sum to {loop.sum():.2f}. That is no distribution, and its "
-            "“likelihoods” are too good. The rule holds since each variable looks only at those before it: x_{<d}, "
-            "never x_{d} itself, nor what comes after.",
+            "A leak. Let each of two variables look at the other: p(rain | umbrella) · p(umbrella | rain). Each factor "
+            f"is a fine conditional, and their products sum to {loop.sum():.2f}. That is no distribution, and its "
+            f"“likelihoods” are too good: {gained:.2f} nats a day better than the true p(rain, umbrella), which no "
+            "distribution can beat. The rule holds since each variable looks only at those before it: x_{<d}, never "
+            "x_{d} itself, nor what comes after.",
             "Independence. Leave out the conditions: p(sky) · p(rain) · p(umbrella). This does sum to "
             f"{alone.sum():.2f}, but it is another distribution: it gives the dark, wet day with the umbrella taken "
-            f"{alone[CHOSEN]:.3f} instead of {joint[CHOSEN]:.3f}, and costs {lost:.2f} nats a day more than the truth.",
+            f"{alone[CHOSEN]:.3f} instead of {joint[CHOSEN]:.3f}, and costs {lost:.2f} nats a day more than the true "
+            "p, in the mean. (A nat is a unit of −log p, with the natural logarithm.)",
         ]
     )
 
@@ -145,8 +161,9 @@ def tell_four(page: Page) -> None:
     page.paragraph(
         f"If they are binary, the tables hold {' + '.join(map(str, four))} = {sum(four)} numbers that one is free to "
         f"choose, exactly as many as the joint table, 2^{{4}} − 1 = {2**4 - 1}. The rule alone saves nothing. What "
-        "saves is to compute each conditional by a function with few parameters instead of looking it up. MADE is "
-        "such a function, all D conditionals in one network; here with one hidden layer of 100 units:"
+        "saves is to compute each conditional by a function with few parameters instead of looking it up. MADE, the "
+        "network that the lesson `masks` builds, is such a function, for all D conditionals at once; here with one "
+        "hidden layer of 100 units:"
     )
     rows = []
     for sites in (4, 16, 64, 784):
@@ -172,9 +189,9 @@ def _two(numbers: Floats) -> list[str]:
 def tell_next(page: Page) -> None:
     page.heading("What comes next")
     page.paragraph(
-        "A series has an order of its own, and few values. An image has many pixels and no first one, and its "
-        "conditionals are no straight lines. They will be networks, which are trained by the chain rule of "
+        "A series has an order of its own. The pixels of an image have none that is given, there are many of them, and "
+        "their conditionals are no straight lines. They will be networks, which are trained by the chain rule of "
         "derivatives: the next lesson, `backprop`. That each output of such a network reads only what comes before it "
-        "is the work of masks: the lessons `distributions` and `masks`. And the mass below 0 comes back in "
-        "`outputs`, where a Gaussian has to predict pixels."
+        "is the work of masks: the lesson `masks`, after `autoencoders` and `distributions` have shown what goes wrong "
+        "without. And the mass below 0 comes back in `outputs`, where a Gaussian has to predict pixels."
     )

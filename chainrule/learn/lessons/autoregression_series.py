@@ -16,11 +16,13 @@ from chainrule.learn.autoregression import (
     LinearAR,
     covered,
     next_log_prob,
+    share_held,
     sunspots,
     window_table,
     windows,
 )
 from chainrule.learn.formulas import state
+from chainrule.learn.lessons.measured import mean_and_error, mean_of
 from chainrule.learn.pictures.autoregression import (
     Expected,
     densities_figure,
@@ -111,23 +113,18 @@ class Study:
         return int((self.years >= TEST).sum())
 
 
-def mean_of(nats: Floats) -> tuple[float, float]:
-    """The mean and its standard error."""
-    return float(nats.mean()), float(nats.std(ddof=1) / math.sqrt(len(nats)))
-
-
 def tell_series(page: Page, study: Study) -> None:
     years = study.years
     page.heading("A series is a datum, too")
     page.paragraph(
-        f"The mean number of sunspots of each year from {years[0]} to {years[-1]}: {len(years)} numbers in a row, of "
-        "the National Geophysical Data Center (public domain). The series is one datum x with as many variables, and "
-        "it has a natural order. So p(x) is the product of p(x_{t} | x_{<t}): to know the distribution is to predict "
-        "each year from the years before it."
+        f"The yearly means of the sunspot number, an index of how spotted the sun is, from {years[0]} to {years[-1]}: "
+        f"{len(years)} numbers in a row, of the National Geophysical Data Center (public domain). The series is one "
+        "datum x with as many variables, and it has a natural order. So p(x) is the product of p(x_{t} | x_{<t}): to "
+        "know the distribution is to predict each year from the years before it."
     )
     page.paragraph(
-        f"One fits on the early part (before {VALID}), chooses on a later one (to {TEST - 1}), and states numbers for "
-        f"the last {study.judged} years. The parts are stretches of time, not random picks: a picked "
+        f"We fit on the early part (before {VALID}), choose on a later one (to {TEST - 1}), and judge by the last "
+        f"{study.judged} years. The parts are stretches of time, not random picks: a picked "
         "year would stand between two neighbours that were learned from."
     )
     first, last = int(years[0]), int(years[-1])
@@ -144,7 +141,9 @@ def tell_series(page: Page, study: Study) -> None:
 
 def tell_linear(page: Page, study: Study) -> None:
     page.heading("The simplest conditional: a straight line")
-    page.paragraph("Yule described the sunspots so in 1927: the next value is a weighted sum of the last p, and noise.")
+    page.paragraph(
+        "So Yule described the sunspots in 1927, with p = 2: the next value is a weighted sum of the last p, and noise."
+    )
     state(page, "linear-autoregression")
     page.paragraph(
         "With Gaussian noise, each conditional is a Gaussian around that sum, and the weights of the greatest "
@@ -154,8 +153,10 @@ def tell_linear(page: Page, study: Study) -> None:
     page.code(source(LinearAR.fit.__func__), "python")  # type: ignore[attr-defined]
     two = study.linear[2]
     page.paragraph(
-        f"For p = 2 that gives x_{{t}} = {two.constant:.1f} + {two.weights[0]:.2f} x_{{t−1}} − {-two.weights[1]:.2f} "
-        f"x_{{t−2}} + ε_{{t}}, with a standard deviation of {two.std:.1f}: go on as before, and swing back."
+        "`_pasts` sets the p values before each one in a row, the latest first; `_series`, `_long_enough` and "
+        f"`_not_zero` refuse what cannot be fitted. For p = 2 that gives x_{{t}} = {two.constant:.1f} + "
+        f"{two.weights[0]:.2f} x_{{t−1}} − {-two.weights[1]:.2f} x_{{t−2}} + ε_{{t}}, with a standard deviation of "
+        f"{two.std:.1f}: go on as before, and swing back."
     )
 
 
@@ -163,9 +164,9 @@ def tell_choice(page: Page, study: Study) -> None:
     train, valid = study.means(1700 + MOST, VALID), study.means(VALID, TEST)
     page.paragraph(
         f"How many past values? Each p was fitted to predict the same years, {1700 + MOST} to {VALID - 1}. On these, "
-        f"more are never worse. On held-out years they are: of all p up to {MOST}, p = {study.order} is the least that "
-        f"comes within {ENOUGH} nats a value of the best, with {valid[study.order]:.2f} against {valid[2]:.2f} for p = "
-        f"2 and {valid[MOST]:.2f} for p = {MOST}."
+        "more are never worse. On the years to choose by they can be: of all p up to "
+        f"{MOST}, p = {study.order} is the least that comes within {ENOUGH} nats a value of the best, with "
+        f"{valid[study.order]:.2f} against {valid[2]:.2f} for p = 2 and {valid[MOST]:.2f} for p = {MOST}."
     )
     page.figure(
         to_png(orders_figure(train, valid, study.order)),
@@ -183,11 +184,11 @@ def tell_units(page: Page, study: Study) -> None:
     page.heading("A density has units")
     page.paragraph(
         f"The last {study.judged} years cost {nats:.2f} nats each. Now divide all numbers by 100 and fit again: "
-        f"{fixed(other, 2)} nats. The model is no better. A density is a probability by a unit of the series; in units "
+        f"{fixed(other, 2)} nats. The model is no better. A density is a probability per unit of the series; in units "
         "a hundred times as large it is a hundred times as high, and the difference is ln 100 = "
         f"{math.log(100):.2f}. So densities are compared in the same units and on the same values, or not at all. "
         "These values have one decimal; as the probability of a decimal, density times 0.1, the same prediction costs "
-        f"{nats + math.log(10):.2f} nats. From here on, all are densities by one sunspot number."
+        f"{nats + math.log(10):.2f} nats. From here on, all are densities per unit of the sunspot number."
     )
 
 
@@ -213,9 +214,9 @@ def tell_windows(page: Page, study: Study, model: MADE) -> None:
         f"of {study.order} past values and the next {FUTURE}: rows of a table of {width} real columns, the past first "
         "in the order. Each column's conditional is a mixture of ten logistic densities, none of a scale below "
         f"{NARROWEST:g}, whose numbers the network computes from the columns before it. It was trained on the "
-        f"{VALID - 1700 - width + 1} windows that end before {VALID}; the {TEST - VALID} that end from then to "
-        f"{TEST - 1} chose when to stop, and "
-        "how large and how sharp it may be."
+        f"{VALID - 1700 - width + 1} windows that end before {VALID}. The {TEST - VALID} that end from then to "
+        f"{TEST - 1} chose when to stop (the first of them begin before {VALID}), and, while this lesson was written, "
+        "how large the network and how narrow its densities may be."
     )
     rows = torch.from_numpy(windows(late, width))
     with torch.no_grad():
@@ -226,7 +227,7 @@ def tell_windows(page: Page, study: Study, model: MADE) -> None:
         f"{total:,.0f} nats. That is not what these years cost: it is {rows.numel()} terms for {len(late)} values, "
         "most of which are counted many times. Nor is a mean over windows one over independent data, and its standard "
         f"error comes out too small. The right sum has each value once, given what came before it: {once:.0f} nats. It "
-        "takes one factor of each window, the first one after the past."
+        "takes one factor for each value, from the window in which that value is the first one after the past."
     )
     page.paragraph(
         "For the same reason windows must not be shuffled before they are parted. Hold out every fifth at random, and "
@@ -261,27 +262,31 @@ def tell_comparison(page: Page, study: Study, model: MADE) -> None:
             for name, log_prob in models.items()
         ],
         f"Nats a value ± standard error, on the {TEST - VALID} years from {VALID} and the {study.judged} from {TEST}; "
-        "and the difference to the linear model, year by year. Densities by one sunspot number; lower is better. No "
-        "past: one Gaussian for all years. Last value: a Gaussian around it. All were fitted to the years before "
-        f"{VALID}.",
+        "and the difference to the linear model, year by year. Densities per unit of the sunspot number; lower is "
+        "better. No past: one Gaussian for all years. Last value: a Gaussian around it. All were fitted to the years "
+        f"before {VALID}.",
     )
-    terms = study.nats(linear, TEST, END)
-    gap = study.nats(models["MADE"], TEST, END) - terms
-    near = float(np.corrcoef(terms[1:], terms[:-1])[0, 1])
+    tell_the_gap(page, study, study.nats(models["MADE"] - linear, TEST, END))
+
+
+def tell_the_gap(page: Page, study: Study, gap: Floats) -> None:
+    mean, error = mean_and_error(gap)
+    near = float(np.corrcoef(gap[1:], gap[:-1])[0, 1])
     page.paragraph(
         f"Both models read the {study.order} years before, and are judged on the same values. The first pair of "
-        "columns flatters both, since those years chose p and when to stop. The second pair counts: there the network "
-        f"is {with_error(*mean_of(gap), 2)} nats behind the straight line. With as few as {study.judged} values that "
-        f"{'tells them apart' if abs(gap.mean()) > 2 * mean_of(gap)[1] else 'does not tell them apart'}. (A standard "
-        f"error takes the terms for independent; here neighbours have a correlation of {fixed(near, 2)}.)"
+        "columns flatters both, since those years chose p and when to stop. The second pair counts: there the "
+        f"network's mean less the straight line's is {with_error(mean, error, 2)} nats. With as few as {study.judged} "
+        f"values that {'tells them apart' if abs(mean) > 2 * error else 'does not tell them apart'}. (A standard "
+        "error takes the years for independent; here the differences of neighbours have a correlation of "
+        f"{fixed(near, 2)}.)"
     )
 
 
 def behind(study: Study, log_prob: Floats, linear: Floats, first: int, end: int) -> list[str]:
     """The nats of some years, and how far they are behind those of the linear model."""
     nats = study.nats(log_prob, first, end)
-    apart = mean_of(nats - study.nats(linear, first, end))
-    return [with_error(*mean_of(nats), 2), "0" if log_prob is linear else with_error(*apart, 2)]
+    apart = nats - study.nats(linear, first, end)
+    return [mean_of(nats), "0" if log_prob is linear else mean_of(apart)]
 
 
 def tell_surprise(page: Page, study: Study, model: MADE) -> None:
@@ -294,8 +299,9 @@ def tell_surprise(page: Page, study: Study, model: MADE) -> None:
     page.paragraph(
         "The means hide where they differ. The line has one width of noise for all years, and in a quiet one much of "
         f"it lies below 0, where no sunspot number can be: {below['linear']} for {quiet}, against {below['MADE']} of "
-        f"the network's density. But the network knows only what it has seen. {costly} was beyond that, and this one "
-        f"year costs it {apart.max():.1f} nats more than the line, which goes on beyond all data as before."
+        f"the network's density. But the network knows only what it has seen. {costly}, with "
+        f"{study.values[costly - 1700]:.0f}, was beyond that, and this one year costs it {apart.max():.1f} nats more "
+        "than the line, which goes on beyond all data as before."
     )
     page.figure(
         to_png(densities_figure(shown)),
@@ -344,8 +350,8 @@ def tell_forecasts(page: Page, study: Study, model: MADE) -> None:
         to_png(forecasts_figure(study.years[recent].tolist(), study.values[recent], tiles, shown)),
         f"Forecasts of {FUTURE} years, each from the {study.order} years before its dotted line; white is the median "
         f"of {DRAWS} draws. Which of the orange points fall out of the pale bands?",
-        "Forecast bands over the last five cycles with the true series. MADE's stay above zero, the linear model's "
-        "reach below it, and the three highest cycles rise out of both.",
+        "Forecast bands over the last five cycles with the true series. MADE's hardly reach below zero, the linear "
+        "model's do, and the highest cycles rise out of both.",
         "forecasts.png",
     )
     tell_coverage(page, study, draws, starts, tiles)
@@ -362,13 +368,14 @@ def tell_coverage(page: Page, study: Study, draws: dict[str, Floats], starts: li
     page.table(
         ["model", "50 % band", "90 % band", "its 1st year", "its 5 alone", "below 0"],
         rows,
-        f"How often a band held what came true, over forecasts that begin in each year from {starts[0]} to "
-        f"{starts[-1]}; the 90 % band in the first year alone; and over the {len(tiles)} forecasts of the picture, "
-        "which share no year. Last, the share of draws below 0.",
+        f"How often a band held what came true, over all {FUTURE} years of the {len(starts)} forecasts that begin in "
+        f"{starts[0]} to {starts[-1]}; the 90 % band in the first year alone; and over the {len(tiles)} forecasts of "
+        "the picture, which share no year. Last, the share of draws below 0.",
     )
     page.paragraph(
-        "A 90 % band should hold nine in ten, and neither model's does: they are too sure of themselves. The sun of "
-        "these years was more active than any that they were fitted to, and no likelihood on early years could have "
+        f"A 90 % band should hold nine in ten (of {DRAWS} draws, whose quantiles are not exact, "
+        f"{percent(share_held(0.9, DRAWS))}). Neither model's did: for these years they were too sure of themselves. "
+        "Some cycles were higher than any that the models were fitted to, and no likelihood on early years could have "
         f"told. Coverage on held-out years does tell, though not precisely: the {truth.size} trials overlap and fail "
         f"together, and are worth rather some {len(tiles)} cycles."
     )

@@ -110,8 +110,16 @@ def a_whole_layer(page: Page) -> None:
         "ways of one unit are marked, with a factor on each part.",
         "backprop-layer.png",
     )
+    the_programs(page)
+
+
+def the_programs(page: Page) -> None:
     page.paragraph("The formulas as they stand, with a loop for each index:")
     page.code(source(backward_by_index), "python")
+    page.paragraph(
+        "`back` is ∂a_{j}/∂z_{j} · ∂C_{0}/∂a_{j}, which all derivatives through z_{j} have in common; 1.0 is "
+        "∂z_{j}/∂b_{j}. (`_same_shape` refuses a y of another shape than the outputs.)"
+    )
     page.paragraph("A sum over an index is a matrix product, so the same fits in a few lines:")
     page.code(source(backward), "python")
     batches(page)
@@ -206,8 +214,8 @@ def training(page: Page) -> None:
         to_png(pictures.training_figure({"one neuron": costs_of_lone, "four hidden": costs}, network, x, y)),
         "Left: the mean cost of four data over the steps. Right: what the network with four hidden neurons gives at "
         "each point; in the circles, what it should give.",
-        "Two falling curves of the cost, one of which stays at a quarter; and a map of outputs in which a band of ones "
-        "separates two corners of zeros.",
+        "A curve of the cost that stays at a quarter and one that falls; and a map of outputs, with ones in two "
+        "opposite corners and zeros in the other two.",
         "backprop-xor.png",
     )
 
@@ -227,8 +235,18 @@ def what_vanishes(page: Page) -> None:
         ["z_{1}", *(f"A'(z_{{1}}), {name}" for name in NAMES), "∂c/∂w_{1}, sigmoid"],
         rows,
         "The factor ∂a_{1}/∂z_{1} of three activations, and what the sigmoid's leaves of the derivative by the first "
-        "weight. A relu passes all or nothing.",
+        "weight. A relu passes all or nothing (at 0 it has no derivative; 0 is taken).",
     )
+    fading(page)
+    page.paragraph(
+        "A recurrent network goes through the same weights once for each step in time, so there the product has as "
+        "many factors as the sequence is long. `chainrule explain recurrence` shows what becomes of it, and what an "
+        "LSTM does about it. Residual blocks add their input to their output, and so give the derivative a way around: "
+        "`chainrule explain convolution`."
+    )
+
+
+def fading(page: Page) -> None:
     sizes = {name: sizes_by_layer(draw_network([WIDTH] * (DEPTH + 1), name, seed=1)) for name in NAMES}
     page.figure(
         to_png(pictures.fading_figure(sizes)),
@@ -242,15 +260,10 @@ def what_vanishes(page: Page) -> None:
     twice = sizes_by_layer(scaled(draw_network([WIDTH] * (DEPTH + 1), "relu", seed=1), math.sqrt(2)))
     page.paragraph(
         f"Over {DEPTH} layers, {left['sigmoid']} of what left the output arrives at the input with the sigmoid, "
-        f"{left['tanh']} with tanh, {left['relu']} with relu. With the sigmoid the first layers hardly learn. The "
-        "weights are factors too: drawn with twice the variance, which makes up for the half of the relus that are "
-        f"shut, relu passes on {magnitude(twice[0] / twice[-1])}. The masked layers of chainrule start so."
-    )
-    page.paragraph(
-        "A recurrent network goes through the same weights once for each step in time, so there the product has as "
-        "many factors as the sequence is long. `chainrule explain recurrence` shows what becomes of it, and what an "
-        "LSTM does about it. Residual blocks add their input to their output, and so give the derivative a way around: "
-        "`chainrule explain convolution`."
+        f"{left['tanh']} with tanh, {left['relu']} with relu (in these networks, one draw of weights each). With the "
+        "sigmoid the first layers hardly learn. The weights are factors too: drawn with twice the variance, which "
+        f"makes up for the half of the relus that are shut, relu passes on {magnitude(twice[0] / twice[-1])}. The "
+        "masked layers of chainrule start so."
     )
 
 
@@ -278,8 +291,9 @@ def where_this_goes(page: Page) -> None:
         "Every model of chainrule is trained by these two passes. torch's autograd writes down the forward pass as a "
         "graph and goes through it backwards. Only the recurrent layers have a backward pass written by hand, since "
         "it is faster; tests hold it to autograd. Of a MADE with one hidden layer the formulas above give it in a few "
-        "lines. Its cost is the cross-entropy, for which ∂C_{0}/∂z_{d} = x̂_{d} − x_{d}: the σ' of the output cancels, "
-        "so an output that is wrong and saturated still learns. New are the masks:"
+        "lines. Its cost is the cross-entropy (the next lesson has its formula), for which ∂C_{0}/∂z_{d} = x̂_{d} − "
+        "x_{d}: the σ' of the output cancels, so an output that is wrong and saturated still learns. New are the "
+        "masks, factors of 0 or 1 on each weight; `_two_layers` takes the two layers out of the model:"
     )
     page.code(source(made_gradients), "python")
     page.paragraph(
@@ -287,7 +301,10 @@ def where_this_goes(page: Page) -> None:
         f"close, {int((closed != 0).sum())} have a derivative other than 0. A closed weight enters as w · 0, so its "
         "factor is 0, and it never learns."
     )
-    page.paragraph("What these masks are for is what the next lessons come to: `chainrule explain autoencoders`.")
+    page.paragraph(
+        "What these masks are for takes two more steps. The next lesson, `chainrule explain autoencoders`, has the "
+        "network that they are put into."
+    )
 
 
 def small_made() -> tuple[MADE, Tensor]:

@@ -67,6 +67,18 @@ def the_backward_pass(page: Page, chain: Chain) -> None:
     page.code(factor_lines(chain, factors))
     page.paragraph("And their products:")
     page.code(product_lines(factors))
+    the_graph(page, chain, factors)
+    page.paragraph("The program is no longer than the formulas:")
+    page.code(source(backward_chain), "python")
+    page.paragraph(
+        "Why backwards? Because then the common factors are multiplied once. ∂c/∂z_{2} serves w_{2}, b_{2} and all "
+        f"that lies before. For the weights of {counted(2, 'layer')} that saves little: {multiplications(2)[1]} "
+        f"multiplications instead of {multiplications(2)[0]}. For those of a chain of 100 layers it is "
+        f"{multiplications(100)[1]:,} instead of {multiplications(100)[0]:,}."
+    )
+
+
+def the_graph(page: Page, chain: Chain, factors: Factors) -> None:
     page.figure(
         to_png(pictures.chain_figure(chain, factors)),
         "The chain as a graph. Values go from left to right, above the arrows. Below each arrow stands the derivative "
@@ -81,14 +93,6 @@ def the_backward_pass(page: Page, chain: Chain) -> None:
         "product is the one to its right times one factor.",
         "The graph of the chain fills with values from left to right, then with derivatives from right to left.",
         "backprop-passes.gif",
-    )
-    page.paragraph("The program is no longer than the formulas:")
-    page.code(source(backward_chain), "python")
-    page.paragraph(
-        "Why backwards? Because then the common factors are multiplied once. ∂c/∂z_{2} serves w_{2}, b_{2} and all "
-        f"that lies before. For the weights of {counted(2, 'layer')} that saves little: {multiplications(2)[1]} "
-        f"multiplications instead of {multiplications(2)[0]}. For those of a chain of 100 layers it is "
-        f"{multiplications(100)[1]:,} instead of {multiplications(100)[0]:,}."
     )
 
 
@@ -146,9 +150,9 @@ def what_it_is_good_for(page: Page, chain: Chain) -> None:
     )  # fmt: skip
     page.heading("Is it right, and what is it good for?", 3)
     page.paragraph(
-        f"Add {nudge} to w_{{2}} and run the forward pass again: c changes by {fixed(moved.c - chain.c, 6)}. The "
-        f"derivative foretells {nudge} · {n(factors.dc_dw2)} = {fixed(nudge * factors.dc_dw2, 6)}. The smaller the "
-        "step, the better they agree."
+        f"Add Δw_{{2}} = {nudge} to w_{{2}} and run the forward pass again: c changes by Δc = "
+        f"{fixed(moved.c - chain.c, 6)}, so Δc/Δw_{{2}} = {fixed((moved.c - chain.c) / nudge, 4)}. The derivative says "
+        f"∂c/∂w_{{2}} = {fixed(factors.dc_dw2, 4)}. The smaller the step, the better they agree, until rounding shows."
     )
     page.paragraph(
         f"Now move all weights and biases against their derivatives, each by {RATE:g} times its derivative. The cost "

@@ -1,6 +1,7 @@
 """The lesson on convolutions: what they are, and the masks that make them see only the past.
 
-Colours and leaks are told in `causal.py`, what deep models see and how they are trained in `depth.py`.
+Colours and leaks are told in `convolution_masks.py`, what deep models see and how they are trained in
+`convolution_depth.py`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from chainrule.learn.convolution import (
 )
 from chainrule.learn.formulas import state
 from chainrule.learn.lessons.convolution_depth import residual_blocks, the_way_out, what_a_pixel_sees
-from chainrule.learn.lessons.convolution_masks import a_leak, colours, first_a_then_b, small
+from chainrule.learn.lessons.convolution_masks import a_leak, colours, first_a_then_b
 from chainrule.learn.pictures.animation import to_gif
 from chainrule.learn.pictures.convolution import as_gray, convolution_frames, edges_figure, raster_figure
 from chainrule.learn.source import source
@@ -32,6 +33,7 @@ from chainrule.models.pixelcnn import PixelCNN
 from chainrule.report import Page
 from chainrule.seeding import generator
 from chainrule.stages import Tell
+from chainrule.words import magnitude
 
 IMAGE, KERNEL = np.arange(9.0).reshape(3, 3), np.arange(4.0).reshape(2, 2)
 """0 … 8 and 0 … 3: numbers that tell where they came from."""
@@ -87,7 +89,7 @@ def the_product(page: Page) -> None:
         to_png(raster_figure(side, at)),
         f"Raster order. The factor of pixel {at} may read the {at - 1} before it. In colour, its G may also read its "
         "R.",
-        f"A {side}×{side} image with its sites numbered, gray on the left and with three colours a pixel on the right.",
+        f"A {side}×{side} image with its sites numbered, grey on the left and with three colours a pixel on the right.",
         "raster.png",
     )
 
@@ -177,7 +179,7 @@ def stride_and_padding(page: Page) -> None:
         ["image m", "kernel k", "stride s", "padding p", "formula", "loops", "torch"],
         [[str(number) for number in (*sizes, *measured(*sizes))] for sizes in SIZES],
         "Along one side. On random images the loops and torch's `conv2d` differ by at most "
-        f"{small(worst_difference())}.",
+        f"{magnitude(worst_difference())}.",
     )
     page.paragraph(
         "A model of pixels needs one number of the output for each pixel, at its place. So its layers have stride 1, "
@@ -211,7 +213,7 @@ def masks(page: Page) -> None:
         "all rows below. A model that sees what it should predict has nothing to learn. So a mask sets the weights of "
         "the future to zero. What stands before the centre in raster order stays open. The centre itself is the "
         "question, and has two answers: mask A closes it, mask B opens it. (With colours, c' is the one that is made "
-        "and c the one that is read; gray is one colour, for which A is 0 at the centre and B is 1.)"
+        "and c the one that is read; grey is one colour, for which A is 0 at the centre and B is 1.)"
     )
     state(page, "mask-a", "mask-b")
     first, later = taps("A", 7), taps("B", 3)
@@ -226,12 +228,12 @@ def masks(page: Page) -> None:
         "`MaskedConv2d` multiplies its weights by the mask each time they are used. It does not store the rows below "
         "the centre, which are zero, and pads above instead. That is the same sum: with several maps the convolutions "
         "of all of them are added, and our loops, given the whole masked kernel, differ from it by at most "
-        f"{small(layer_difference())}."
+        f"{magnitude(layer_difference())}."
     )
 
 
 def taps(kind: str, kernel: int) -> int:
-    """How many taps of a gray kernel are open: as many as pixels that the middle of such an image sees."""
+    """How many taps of a grey kernel are open: as many as pixels that the middle of such an image sees."""
     sites = kernel**2
     return int(layers_reach(kind, kernel, (1, kernel, kernel))[sites // 2].sum())
 

@@ -11,7 +11,7 @@ from chainrule.domain import Binary
 from chainrule.figures import growth_figure, to_png
 from chainrule.learn.convolution import PlainPixelCNN, blind_spot, first_gradient, start_at_random
 from chainrule.learn.formulas import state
-from chainrule.learn.lessons.convolution_masks import BRIEF, small
+from chainrule.learn.lessons.convolution_masks import BRIEF
 from chainrule.learn.pictures.animation import to_gif
 from chainrule.learn.pictures.convolution import Arm, depth_frames, depths_figure
 from chainrule.models.pixelcnn import PixelCNN
@@ -19,7 +19,7 @@ from chainrule.models.pixelrnn import PixelRNN
 from chainrule.report import Page
 from chainrule.tasks.evaluate import evaluate
 from chainrule.training import fit
-from chainrule.words import with_error
+from chainrule.words import magnitude, with_error
 
 SIDE = 21
 """Of the image on which fields are looked at, with a middle pixel."""
@@ -39,8 +39,9 @@ def what_a_pixel_sees(page: Page) -> None:
     page.heading("How far a pixel sees")
     page.paragraph(
         "One layer sees its kernel. A second one sees what the first one saw from each place that it reads, and so "
-        "on: the receptive field grows by one row and one column with each 3×3 layer. `model.receptive_field()` "
-        "follows it through the masks, and a law holds that to the derivatives of the model."
+        "on: with each 3×3 layer the receptive field grows by one row upwards and one column to the left. On the right "
+        "it is another matter, as the pictures show. `model.receptive_field()` follows it through the masks, and a law "
+        "holds that to the derivatives of the model."
     )
     domain = Binary((1, SIDE, SIDE))
     models = {blocks: PixelCNN(domain, blocks=blocks, features=1) for blocks in range(MOST_BLOCKS + 1)}
@@ -63,7 +64,9 @@ def what_a_pixel_sees(page: Page) -> None:
         "Where does the wedge come from? In the first layer the row above is open three columns to the right. To get "
         "further right, a path has to go through a 3×3 layer, and there the only taps to the right are in the row "
         "above: each column costs a row. So m rows up, a path ends at most m + 2 columns to the right. No number of "
-        f"layers helps: of the middle pixel's {past} pixels {blind} stay unseen. This is the blind spot."
+        f"layers helps: of the {past} pixels before the middle one {blind} stay unseen. This is the blind spot. It was "
+        "noticed in the paper that came next (Gated PixelCNN, arXiv:1606.05328), which closes it with a second stack "
+        "of layers, for the rows above alone."
     )
 
 
@@ -77,7 +80,7 @@ def residual_blocks(page: Page, train: Tensor, test: Tensor, tell: Callable[[flo
     page.paragraph(
         "Its derivative is 1 + F'(h): the 1 passes the gradient on unharmed. Our blocks start with F = 0 (their last "
         "convolution is zero), so that a model of any depth starts as the one without blocks: between the features of "
-        f"{max(TRAINED_DEPTHS)} blocks and of none the largest difference is {small(first_difference(test))}. Each "
+        f"{max(TRAINED_DEPTHS)} blocks and of none the largest difference is {magnitude(first_difference(test))}. Each "
         "block then learns what is worth adding. To see what the addition does, we take it away, and also try it with "
         "a random start of F:"
     )
@@ -88,8 +91,8 @@ def residual_blocks(page: Page, train: Tensor, test: Tensor, tell: Callable[[flo
     page.figure(
         to_png(depths_figure(arms)),
         "Left: the norm of the gradient at the first layer before training, for an output layer drawn at random (at "
-        "its start, zero, there is no gradient); both axes multiply. Right: the NLL of test digits after the same "
-        f"{UPDATES} updates; bars are a standard error over the digits.",
+        "its start, zero, there is no gradient); both axes are logarithmic. Right: the NLL of test digits after the "
+        f"same {UPDATES} updates; bars are a standard error over the digits.",
         "Two line charts against the number of blocks, with a line for each of three kinds of block.",
         "residual.png",
     )
@@ -105,34 +108,22 @@ def residual_blocks(page: Page, train: Tensor, test: Tensor, tell: Callable[[flo
 def what_the_addition_does(page: Page, arms: dict[str, Arm]) -> None:
     deepest, (zero, _, alone) = max(GRADIENT_DEPTHS), arms.values()
     page.paragraph(f"From 1 block to {deepest}, the norm of the first layer's gradient is multiplied by")
-    page.points([f"{times(arm.gradients[deepest] / arm.gradients[1])} with {name}" for name, arm in arms.items()])
+    page.points([f"{magnitude(arm.gradients[deepest] / arm.gradients[1])} with {name}" for name, arm in arms.items()])
     behind = ", ".join(f"{alone.nats[depth][0] - zero.nats[depth][0]:.1f}" for depth in TRAINED_DEPTHS)
     page.paragraph(
         f"Without the addition the gradient fades. With {max(TRAINED_DEPTHS)} blocks it is not gone yet, and such a "
         f"model learns, but at each depth it is behind the block that starts at zero: by {behind} nats. With that "
-        "block deeper is better, too. A random start of F makes h, and so the gradient, larger with each block. A "
-        "start at zero leaves both as they are, at any depth; what differs is the draw of the layers above. In so few "
-        "updates the random start may be ahead, as it has something to work with from the first one. The runs are "
-        "short, and one each, and other seeds move these numbers by more than the errors say: they show how learning "
-        "begins, not where it ends."
+        f"block {max(TRAINED_DEPTHS)} of them are ahead of one. A random start of F lets h, and so the gradient, grow "
+        "with depth. A start at zero leaves both as they are, at any depth; what "
+        "differs is the draw of the layers above. In so few updates the random start may be ahead, as it has something "
+        "to work with from the first one. The runs are short, and one each, and other seeds move these numbers by more "
+        "than the errors say: they show how learning begins, not where it ends."
     )
-
-
-def times(factor: float) -> str:
-    """A factor of any size, its first digits.
-
-    Example:
-        >>> times(1.234), times(312.4), times(1.2e-8)
-        ('1.2', '310', '1 · 10^{−8}')
-    """
-    if factor < 0.01:
-        return small(factor)
-    return f"{float(f'{factor:.2g}'):,g}"
 
 
 def measured_arm(make: Callable[[int], PixelCNN], train: Tensor, test: Tensor) -> Arm:
     """Gradients before training and likelihoods after it, by depth."""
-    gradients = {depth: first_gradient(make(depth), train[:50]) for depth in GRADIENT_DEPTHS}
+    gradients = {depth: first_gradient(make(depth), train[:20]) for depth in GRADIENT_DEPTHS}
     nats = {}
     for depth in TRAINED_DEPTHS:
         model = make(depth)
@@ -164,7 +155,8 @@ def the_way_out(page: Page) -> None:
         "wedge. A recurrent layer passes a state on from place to place, and its reach does not end after a number of "
         "layers. The paper has two. The Row LSTM's state comes from the row above, one column to either side. That is "
         "the slope of a 3×3 kernel again: it reaches the first row at once, but keeps the wedge. The Diagonal BiLSTM "
-        "scans from both top corners, and the scan from the right brings what was hidden."
+        "scans from both top corners, and the scan from the right brings what was hidden: all but one pixel. The next "
+        "lesson says which, and what the library's `full_context` changes to see that one, too."
     )
     seen = {name: model.receptive_field() for name, model in models.items()}
     order = next(iter(models.values())).order

@@ -6,7 +6,6 @@ import math
 from textwrap import fill
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -16,13 +15,15 @@ from chainrule.figures import growth_figure, leak_figure, pixelcnn_masks_figure,
 from chainrule.laws import LeakReport, check_leak, no_leak
 from chainrule.learn.convolution import colour_factors, layers_reach, plant_mask_b
 from chainrule.learn.formulas import state
+from chainrule.learn.lessons.measured import mean_of
+from chainrule.learn.output import patches, photo
 from chainrule.learn.pictures.convolution import followed_figure
 from chainrule.models.pixelcnn import PixelCNN
 from chainrule.order import as_order
 from chainrule.report import Page
 from chainrule.tasks.evaluate import evaluate
 from chainrule.training import fit
-from chainrule.words import with_error
+from chainrule.words import magnitude, with_error
 
 LEVELS, PATCH, EVERY = 8, 6, 5
 """Levels of a colour, pixels of a patch's side; one patch of so many is for testing."""
@@ -30,25 +31,12 @@ PIXEL = (3, 3)
 """The row and column of the pixel whose factors are shown."""
 SUMMED = 40
 """Patches of which the factors of all pixels are summed."""
-UPDATES, LEAKY_UPDATES = 200, 60
+UPDATES, LEAKY_UPDATES = 140, 60
 BRIEF: dict[str, Any] = {
     "batch_size": 50, "lr": 0.01, "warmup": 10, "ema": 0.9, "precision": "float32", "progress": False,
 }  # fmt: skip
 """Settings of a training that takes a second or less."""
 STACKS = {"A, then B": "AB", "B, then B": "BB", "A, then A": "AA"}
-
-
-def small(difference: float) -> str:
-    """A difference that is rounding, if anything.
-
-    Example:
-        >>> small(0.0), small(1.24e-15)
-        ('0', '1 · 10^{−15}')
-    """
-    if difference == 0:
-        return "0"
-    digits, power = f"{difference:.0e}".split("e")
-    return f"{digits} · 10^{{{int(power)}}}".replace("-", "−")
 
 
 def colours(page: Page) -> None:
@@ -83,15 +71,10 @@ def colours(page: Page) -> None:
 
 def photograph() -> tuple[Tensor, Tensor]:
     """Patches of a photograph that scikit-learn ships, halved in size: to train and to test, [n, 3, PATCH, PATCH]."""
-    from sklearn.datasets import load_sample_image
-
-    pixels = torch.from_numpy(np.array(load_sample_image("china.jpg"))).double()
-    halved = F.avg_pool2d(pixels.movedim(-1, 0), 2)
-    whole = (halved * (LEVELS - 1) / 255).round().long()
-    parts = whole.unfold(1, PATCH, PATCH).unfold(2, PATCH, PATCH)  # [3, rows, columns, 8, 8]
-    patches = parts.flatten(1, 2).movedim(1, 0).contiguous()
-    testing = torch.arange(len(patches)) % EVERY == EVERY // 2
-    return patches[~testing], patches[testing]
+    halved = F.avg_pool2d(photo("china").double(), 2)
+    parts = patches((halved * (LEVELS - 1) / 255).round().long(), PATCH)
+    testing = torch.arange(len(parts)) % EVERY == EVERY // 2
+    return parts[~testing], parts[testing]
 
 
 def one_pixel(page: Page, model: PixelCNN, test: Tensor) -> None:
@@ -110,8 +93,8 @@ def one_pixel(page: Page, model: PixelCNN, test: Tensor) -> None:
     moved = float((colour_factors(model, others, row, column)[0, 0] - factors[0]).abs())
     page.paragraph(
         f"Summed over all {PATCH**2} pixels these are log p(x): over {SUMMED} patches the largest difference "
-        f"is {small(gap)} nats. With other values for the pixel's own G and B, its first factor changes by "
-        f"{small(moved)}: R does not see them. G does see R:"
+        f"is {magnitude(gap)} nats. With other values for the pixel's own G and B, its first factor changes by "
+        f"{magnitude(moved)}: R does not see them. G does see R:"
     )
 
 
@@ -135,7 +118,9 @@ def what_colours_cost(page: Page, model: PixelCNN, test: Tensor) -> None:
     page.paragraph(
         f"Over the test patches (n = {len(test)}) this pixel's colours cost, in nats: {costs}. A colour of {LEVELS} "
         f"levels of which nothing is known costs log {LEVELS} = {math.log(LEVELS):.2f}. Put the R of another patch in "
-        f"the place of the pixel's own, and its G costs {mean_of(misled(model, test))}: the model relies on R."
+        f"the place of the pixel's own, and its G costs {mean_of(misled(model, test))}: the model relies on R. (The "
+        "standard errors take the patches for independent. They are of one photograph, so the true ones are likely "
+        "larger.)"
     )
 
 
@@ -145,11 +130,6 @@ def misled(model: PixelCNN, test: Tensor) -> Tensor:
     wrong = test.clone()
     wrong[:, 0, row, column] = test[:, 0, row, column].roll(1)
     return -colour_factors(model, wrong, row, column)[:, 1]
-
-
-def mean_of(nats: Tensor) -> str:
-    """The mean of [n] and its standard error."""
-    return with_error(float(nats.mean()), float(nats.std()) / math.sqrt(len(nats)), 2)
 
 
 def first_a_then_b(page: Page) -> None:

@@ -96,12 +96,15 @@ def show_attempt(page: Page, patches: Patches, coder: Autoencoder) -> None:
         "Then its outputs are read as probabilities:"
     )
     page.code(source(read_as_probabilities), "python")
+    page.paragraph(
+        "(`check_outputs` refuses an x of other values than 0 and 1, and outputs that are no probabilities.)"
+    )
     attempt, floor = -read_as_log_prob(coder)(x), entropy(frequencies(x))
     page.paragraph(
-        f"The mean −log “p(x)” of the test patches is {mean_of(attempt)} nats. That is better than possible. Whatever "
-        "distribution q is chosen, the mean of −log q(x) over some data is at least the entropy of the data's own "
-        f"frequencies (Gibbs' inequality), and only these frequencies themselves reach it: for the {len(x)} test "
-        f"patches {floor:.2f} nats. What is below is the mean −log of no distribution."
+        f"The mean −log “p(x)” of the test patches is {mean_of(attempt, 3)} nats. That is better than possible. "
+        "Whatever distribution q is chosen, the mean of −log q(x) over some data is at least the entropy of the "
+        "data's own frequencies (Gibbs' inequality), and only these frequencies themselves reach it: for the "
+        f"{len(x)} test patches {floor:.2f} nats. What is below is the mean −log of no distribution."
     )
 
 
@@ -112,6 +115,7 @@ def show_total(page: Page, patches: Patches, coders: Coders) -> None:
     page.paragraph(f"A distribution sums to 1. Here all 2^{{{patches.sites}}} terms can be added up:")
     page.code(source(total), "python")
     page.paragraph(
+        "(`one_each` refuses a function that does not give one number for each input.) "
         f"For this autoencoder Σ_{{x}} “p(x)” is {first:.1f}, of {2**patches.sites} terms that are at most 1 each. It "
         "gives almost every input almost all of the probability, since each term says how well that input is copied: "
         "the sum counts how many inputs come back. A constraint makes the sum smaller, and not 1: with "
@@ -141,8 +145,8 @@ def show_own_value(page: Page, patches: Patches, coders: Coders, model: MADE) ->
     page.table(
         ["network", f"x̂_{{{sites}}} if x_{{{sites}}} = 0", f"x̂_{{{sites}}} if x_{{{sites}}} = 1", "p(0) + p(1)"],
         [[name, *own_value(each, patches.test[0])] for name, each in networks.items()],
-        "p(0) is 1 − x̂ where the pixel was 0, and p(1) is x̂ where it was 1. The two belong to one distribution only if "
-        "x̂ is the same in both columns: if the output does not see its own pixel.",
+        "p(0) is 1 − x̂ where the pixel was 0, and p(1) is x̂ where it was 1. The two belong to one distribution only "
+        "if x̂ is the same in both columns: if the output does not see its own pixel.",
     )
 
 
@@ -191,8 +195,8 @@ def show_division(page: Page, patches: Patches, rows: Sequence[Row]) -> None:
     page.paragraph(
         f"What sums to {coder.total:.1f} sums to 1 once it is divided by {coder.total:.1f}. For D = {patches.sites} "
         f"that can be done, and log {coder.total:.1f} = {math.log(coder.total):.2f} nats come on top of every error: "
-        f"{mean_of(divided.test)} nats for test patches. Fair coins, which know nothing at all, cost D ln 2 = "
-        f"{coins.test.mean():.2f}. The copier had learned to copy, and now that this is worth nothing, next to nothing "
+        f"{mean_of(divided.test, 3)} nats for test patches. Fair coins, which know nothing at all, cost D ln 2 = "
+        f"{coins.test.mean():.3f}. The copier had learned to copy, and now that this is worth nothing, next to nothing "
         "is left. One would have to train on the divided number. But the sum changes with every update, and for "
         f"the {MNIST} pixels of MNIST it has 2^{{{MNIST}}} ≈ 10^{{{round(MNIST * math.log10(2))}}} terms. The way out "
         "is a network whose sum is 1 whatever its weights."
@@ -211,7 +215,7 @@ def explain_independence(page: Page, patches: Patches, rows: Sequence[Row]) -> N
     page.points([
         "Data: the patches of different digits are taken as independent draws from one distribution. Every model here "
         "assumes that. It is why −log p of a data set is a sum over its data, and why ± is the standard deviation / "
-        "√n. It holds for these patches, one from each image.",
+        "√n. It is reasonable for these patches, one from each image; two from one image would tell of each other.",
         "Sites: the pixels within a patch. A product of D separate numbers takes these as independent. They are not: "
         f"pixels {one + 1} and {other + 1} are both 1 in {percent(joint)} of the training patches, where the product "
         f"of their shares says {percent((share[one] * share[other]).item())}. Nor are they identically distributed: "
@@ -247,8 +251,8 @@ def derive(page: Page, patches: Patches, model: MADE) -> None:
     state(page, "likelihood-of-ones", "likelihood")
     page.paragraph(
         "That the sum over all inputs is 1 now needs no luck. Sum over the last site first: both of its values meet "
-        "the same x̂_{D}, as it has not seen x_{D}, and x̂_{D} + (1 − x̂_{D}) = 1. Then over the last but one, and so on. "
-        "Here is the loss of one test patch under a trained `cr.MADE`, site by site:"
+        "the same x̂_{D}, as it has not seen x_{D}, and x̂_{D} + (1 − x̂_{D}) = 1. Then over the last but one, and so "
+        "on. Here is the loss of one test patch under a trained `cr.MADE`, site by site:"
     )
     tell_sites(page, patches.test[:1], model)
     page.paragraph(
@@ -309,8 +313,8 @@ def compare(page: Page, patches: Patches, rows: Sequence[Row], model: MADE) -> N
     page.table(
         ["p(x)", "Σ p(x)", "training", "test", "likelihood?"],
         [*map(told, rows), ["lowest possible", "1", *floors, "–"]],
-        f"Mean −log p(x) in nats per patch, for test patches ± its standard error (n = {len(patches.test)}). “Lowest "
-        "possible”: the entropy of the frequencies of those very data.",
+        f"Mean −log p(x) in nats per patch, for test patches ± its standard error (n = {len(patches.test)}); ± 0.00 "
+        "is less than 0.005. “Lowest possible”: the entropy of the frequencies of those very data.",
     )
     page.paragraph(
         "All that lie below the lowest possible do not sum to 1; of those that do, none lies below. Counting the "
@@ -345,7 +349,8 @@ def show_patterns(page: Page, patches: Patches, model: MADE) -> None:
         to_png(patterns_figure(x, SIDE, shares)),
         f"The {PATTERNS} most frequent patches. The first is {percent(shares['training data'][0])} of the training "
         f"data; Independent gives it {percent(blind)}, MADE {percent(shares['MADE'][0])}.",
-        "Bars of probabilities above small patterns of pixels; MADE's are as high as the data's, Independent's are low",
+        "Bars of probabilities above small patterns of pixels; MADE's are about as high as the data's, Independent's "
+        "are lower",
         "distributions-patterns.png",
     )
 

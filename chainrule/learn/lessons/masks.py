@@ -51,6 +51,7 @@ def write(page: Page, tell: Tell) -> None:
     tell(0.6)
     leaks(page, lambda share: tell(0.6 + 0.35 * share))
     lost_weights(page)
+    what_comes_next(page)
     tell(1.0)
 
 
@@ -59,9 +60,10 @@ def it_sees_itself(page: Page, model: MADE, degrees: Tensor) -> None:
     report = check_leak(plain, (D,), levels=2, layout="n,d")
     page.paragraph(
         "The product rule wants p(x_{d} | x_{<d}): output d may depend on the inputs before d, and on no others. An "
-        "autoencoder computes all outputs at once, which is what we want; but each of them sees everything. MADE keeps "
-        "the network and cuts connections until the product rule holds. This lesson does it, one step at a time, and "
-        "then looks at how it goes wrong."
+        "autoencoder computes all outputs at once, which is what we want; but each of them sees everything. MADE, the "
+        "masked autoencoder for distribution estimation (Germain and others 2015), keeps the network and cuts "
+        "connections until the product rule holds. This lesson does it, one step at a time, and then looks at how it "
+        "goes wrong."
     )
     page.heading("An autoencoder sees itself")
     page.paragraph(
@@ -90,7 +92,8 @@ def the_degrees(page: Page, degrees: Tensor) -> None:
     page.paragraph(
         f"Give each hidden unit k a number m(k) from 1 to D − 1, here 1 to {D - 1}, drawn at random: it may see the "
         "first m(k) inputs, and no others. It is a promise, and the two masks are what both sides do to keep it. "
-        f"This network drew:"
+        "(chainrule draws all but the first of a layer, which is D − 1, so that the last output can see every input "
+        "before it.) This network drew:"
     )
     rows = [[str(k), str(m), sites(1, m), sites(m + 1, D)] for k, m in enumerate(degrees.tolist(), 1)]
     page.table(["unit k", "m(k)", "sees inputs", "may be read by outputs"], rows)
@@ -100,7 +103,10 @@ def the_degrees(page: Page, degrees: Tensor) -> None:
 def first_mask(page: Page, model: MADE, degrees: Tensor) -> None:
     mask = masks_in(model)[0][0]
     page.heading("M^{W}: what a hidden unit sees")
-    page.paragraph("The masks are multiplied into the weights, entry by entry. An entry of 0 is no connection.")
+    page.paragraph(
+        "Whenever a weight is used, it is multiplied by its entry of a mask. That is ⊙, the product entry by entry; an "
+        "entry of 0 is no connection."
+    )
     state(page, "masked-hidden", "mask-hidden")
     one, none = (1, int(degrees[0])), (2, int(degrees[1]) + 1)
     page.paragraph(
@@ -192,15 +198,26 @@ def direct_weights(page: Page) -> None:
     page.paragraph(
         "Degrees are drawn, and some may be missing. If no unit has m(k) = d, then no path leads from input d to "
         f"output d + 1: that is no leak, but a loss. With two hidden units of degree {degrees[0]} and {degrees[1]}, "
-        f"only {seen[0]} of the {D * (D - 1) // 2} permitted pairs have a path. Direct weights, with a mask of their "
-        f"own, give each pair one: {seen[1]}."
+        f"only {seen[0]} of the {D * (D - 1) // 2} permitted pairs have a path. Direct weights A, which add (A ⊙ "
+        f"M^{{A}}) x to what the outputs read, have a mask of their own and give each pair a path: {seen[1]}."
     )
     state(page, "mask-direct")
     rows = [[str(width), percent(share_of_pairs(width))] for width in (1, 2, 4, 8, 16, 32)]
     page.table(
         ["hidden units", "permitted pairs with a path"],
         rows,
-        f"One hidden layer over {SITES} sites, no direct weights; the mean of {DRAWS} draws of degrees.",
+        f"One hidden layer over {SITES} sites, no direct weights; the mean of {DRAWS} draws of degrees, of which "
+        "one is always D − 1.",
+    )
+
+
+def what_comes_next(page: Page) -> None:
+    page.heading("What comes next")
+    page.paragraph(
+        "These masks take a datum for a row of numbers; that a pixel has neighbours, and that an edge looks alike "
+        "wherever it is, such a network must learn for each place anew. The next lesson, `convolution`, has weights "
+        "that are moved over the image, and masks for them. What to do with many orders, and how to draw from such a "
+        "model, is the lesson `orders`."
     )
 
 

@@ -11,13 +11,14 @@ from chainrule.domain import Binary
 from chainrule.figures import leak_figure, to_png
 from chainrule.laws import LeakReport, check_leak
 from chainrule.learn.distribution import entropy, frequencies, total
+from chainrule.learn.lessons.measured import mean_of
 from chainrule.learn.lessons.patches import SIDE, load
 from chainrule.learn.masks import masks_in, masks_of, paths, weights_left, with_comparisons
 from chainrule.learn.pictures import masks as pictures
 from chainrule.models.made import MADE
 from chainrule.report import Page
 from chainrule.training import fit
-from chainrule.words import fixed, with_error
+from chainrule.words import fixed
 
 SITES, HIDDEN = SIDE * SIDE, 32
 """Of networks over patches."""
@@ -69,7 +70,8 @@ def leaks(page: Page, tell: Callable[[float], None]) -> None:
     )
     page.figure(
         to_png(leak_figure(report, "$M^V$ with ≥ in place of >")),
-        "Who sees whom in the network with the wrong comparison: the diagonal should be empty.",
+        "Who sees whom in the network with the wrong comparison: the diagonal should be empty. (Sites are counted "
+        "from 0 here.)",
         "A matrix of outputs and inputs: a lower triangle that may be seen, and a diagonal that leaks.",
         "masks-leak.png",
     )
@@ -93,7 +95,7 @@ def likelihoods(page: Page, models: dict[tuple[str, str], MADE], tell: Callable[
     rows = []
     for number, (words, model) in enumerate(models.items(), 1):
         learn(model, patches.train)
-        rows.append([*words, nats_of(model, patches.test), fixed(total_of(model), 4)])
+        rows.append([*words, nats_of(model, patches.test), fixed(total_of(model), 2)])
         tell(0.2 + 0.8 * number / len(models))
     page.table(
         ["M^{W}", "M^{V}", "test NLL, nats a datum", "Σ p(x), all inputs"],
@@ -112,14 +114,13 @@ def likelihoods(page: Page, models: dict[tuple[str, str], MADE], tell: Callable[
 
 def learn(model: MADE, train: Tensor) -> None:
     """A short training."""
-    fit(model, train, updates=300, lr=0.01, ema=0.95, progress=False, precision="float32", device="cpu")
+    fit(model, train, updates=250, lr=0.01, ema=0.95, progress=False, precision="float32", device="cpu")
 
 
 @torch.no_grad()
 def nats_of(model: MADE, test: Tensor) -> str:
     """The mean NLL and its standard error."""
-    nats = -model.log_prob(test)
-    return with_error(float(nats.mean()), float(nats.std()) / len(nats) ** 0.5, 2)
+    return mean_of(-model.log_prob(test))
 
 
 @torch.no_grad()
@@ -139,29 +140,26 @@ def found_in(model: MADE) -> LeakReport:
 
 def lost_weights(page: Page) -> None:
     family = MADE(Binary((SITES,)), hidden=(HIDDEN,), agnostic="both", seed=0)
-    masks = [masks_in(member)[0][0] for member in family.members(PASSES)]
-    weight, left = family.layers[0].get_parameter("weight").detach().clone(), []
-    for mask in masks:
-        weight.data *= mask
-        left.append(int((weight != 0).sum()))
-    before = weights_left([torch.ones_like(masks[0])])[0]
-    still, whole = (paths([first, masks_in(family)[0][1]]) > 0 for first in ((weight != 0) & masks[0], masks[0]))
+    (first, last), *others = [masks_in(member)[0] for member in family.members(PASSES)]
+    masks = [first, *(mask for mask, _ in others)]
+    left, never_closed = weights_left(masks), torch.stack(masks).all(0)
+    whole, still = (int((paths([mask, last]) > 0).sum()) for mask in (first, never_closed))
     page.heading("Masks that eat the weights", 3)
     page.paragraph(
-        "Many programs apply a mask by `weight.data *= mask`. With one mask for ever that is harmless. Where masks "
-        "change, as in order-agnostic and connectivity-agnostic training, a weight that one mask has closed is 0 for "
-        f"all others. Of {before} weights of a first layer, {left[0]} are left after the first pass, {left[3]} after "
-        f"four, {left[-1]} after {PASSES}. In the first member's network, {int(still.sum())} of the "
-        f"{int(whole.sum())} pairs that its masks leave open are left."
+        "Some programs apply a mask by `weight.data *= mask`. With one mask for ever that is harmless. Where masks "
+        "change, as in the training for all orders that the lesson `orders` tells of, a weight that one mask has "
+        f"closed is 0 for all others, and what it had learned is lost. Of the {first.numel()} weights of a first "
+        f"layer, {left[0]} are left after the first pass, {left[3]} after four, {left[-1]} after {PASSES}. Of the "
+        f"{whole} pairs of an output and an input for which the first network's masks leave a path, {still} are left."
     )
     page.figure(
-        to_png(pictures.lost_figure(left, before)),
+        to_png(pictures.lost_figure(left, first.numel())),
         "Weights of a layer that are not 0, when each pass multiplies a mask into them, and when it multiplies by the "
         "mask on the way.",
         "A falling curve of weights that are left, and a line that stays where it is.",
         "masks-lost.png",
     )
     page.paragraph(
-        "chainrule computes `mask * weight` each time the weight is used, and never changes the weight. The derivative "
-        "of a closed weight is 0; when another mask opens it, it is as it was."
+        "chainrule computes `mask * weight` each time the weight is used, and never changes the weight by it. A closed "
+        "weight gets a derivative of 0, and is still there when another mask opens it."
     )

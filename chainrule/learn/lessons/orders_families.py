@@ -35,7 +35,7 @@ def with_nats(found: Evaluation) -> str:
 
 FAMILY = """\
 family = cr.MADE(domain, hidden=(100,), direct=True, agnostic="order")
-cr.fit(family, data, epochs=8)
+cr.fit(family, data, epochs=6)
 member = family.member(order=any_order)     # one exact model
 ensemble = cr.Ensemble(family.members(16))  # the mean of 16 probabilities"""
 
@@ -85,7 +85,7 @@ def all_orders(page: Page, digits: Digits) -> None:
         f"pays for it. Averaging {MEMBERS[-1]} members wins back {gain:.2f} nats. The lowest number here is that of "
         f"{best[0]}, after seconds of training on an easy set. It is no law: the documentation's page on MADE has "
         "the same table for DNA, where both together win, and for sets where they lose. What a family of orders "
-        "surely buys is in the last two chapters: an exact answer whatever is given."
+        "surely buys is in the last two chapters: a member that answers exactly, whatever is given."
     )
 
 
@@ -195,7 +195,7 @@ def missing(page: Page, small: Thumbnails) -> None:
         [[name, *(f"{each:.3f}" for each in _distances(small, region(name)))] for name in REGIONS],
         f"Total variation distance from p(missing | given), the mean of {ASKED} test images: by so much the "
         "probability of some event is wrong. Last the same walk by a member of the family, whose order begins with "
-        "what is given.",
+        "what is given. Each is held to p(missing | given) of the model that it asks.",
     )
     page.paragraph(
         "Nothing is wrong with the walk, only with its order. Where the bottom is given both mistakes are the "
@@ -278,12 +278,12 @@ def completions(page: Page, digits: Digits) -> None:
         [
             "Training is parallel: one pass for all conditionals. Sampling is sequential: D steps, or fewer where "
             "sites do not depend on each other; its arithmetic need not be more than that of one pass.",
-            "Every order is a valid model. A family of all orders answers any question, and costs likelihood at first.",
+            "Every order is a valid model. A family of all orders answers any question; here that costs likelihood.",
             "Average probabilities. Ask what a formula sums to before you call it an NLL.",
             "Never draw around what is given: put it first.",
         ]
     )
     page.paragraph(
         "All of these models give each site a probability for each of its values. What an output should be where "
-        "the values are 256 levels of gray, a softmax or a number on a line, is the next question."
+        "the values are 256 levels of grey, a softmax or a number on a line, is the next question."
     )

@@ -18,7 +18,7 @@ from chainrule.order import Order, Turn, raster, shuffled
 from chainrule.training import fit
 
 UPDATES: dict[str, Any] = {
-    "batch_size": 50, "lr": 0.01, "warmup": 20, "ema": 0.99, "precision": "float32", "progress": False,
+    "batch_size": 80, "lr": 0.02, "warmup": 20, "ema": 0.99, "precision": "float32", "progress": False,
 }  # fmt: skip
 """How they are trained; float32, since bfloat16 is not on every machine."""
 
@@ -43,7 +43,7 @@ class Digits:
     @cached_property
     def pixelcnn(self) -> PixelCNN:
         model = PixelCNN(self.domain, blocks=2, features=24, position_bias=True)
-        fit(model, self.train, epochs=7, **{**UPDATES, "batch_size": 32, "lr": 0.02, "weight_decay": 0.3})
+        fit(model, self.train, epochs=6, **{**UPDATES, "batch_size": 50, "lr": 0.03, "weight_decay": 0.3})
         return model
 
     @cached_property
@@ -72,10 +72,10 @@ class Digits:
     @cached_property
     def longer(self) -> MADE:
         """A wider family of all orders, trained for longer."""
-        return self._made(agnostic="order", hidden=300, epochs=16)
+        return self._made(agnostic="order", hidden=200, epochs=12)
 
     def _made(
-        self, order: Order | None = None, agnostic: Agnostic | None = None, hidden: int = 100, epochs: int = 8
+        self, order: Order | None = None, agnostic: Agnostic | None = None, hidden: int = 100, epochs: int = 6
     ) -> MADE:
         model = MADE(self.domain, hidden=(hidden,), direct=True, order=order, agnostic=agnostic)
         fit(model, self.train, epochs=epochs, **UPDATES)
@@ -110,7 +110,7 @@ class Thumbnails:
 
     def _trained(self, agnostic: Agnostic | None) -> MADE:
         model = MADE(self.domain, hidden=(64,), direct=True, agnostic=agnostic)
-        fit(model, self.train, epochs=8, **UPDATES)
+        fit(model, self.train, epochs=6, **UPDATES)
         return model
 
 

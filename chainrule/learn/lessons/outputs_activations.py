@@ -32,7 +32,7 @@ def tell_activations(page: Page, tell: Tell) -> PixelCNN:
     train = torch.cat([patches(picture[..., :EDGE], SIZE) for picture in pictures])
     test = torch.cat([patches(picture[..., EDGE:], SIZE) for picture in pictures])[::12]
     model = PixelCNN(Levels((3, SIZE, SIZE), 256), blocks=1, features=48)
-    fit(model, train, updates=150, batch_size=16, lr=1e-2, warmup=30, ema=0.98, precision="float32", progress=False)
+    fit(model, train, updates=120, batch_size=16, lr=1e-2, warmup=30, ema=0.98, precision="float32", progress=False)
     tell(0.9)
     nats = -log_prob_all(model, test)
     alone = level_nats(test.movedim(1, -1).flatten(0, -2), frequencies(train.movedim(1, -1).flatten(0, -2), 256))
@@ -41,14 +41,15 @@ def tell_activations(page: Page, tell: Tell) -> PixelCNN:
         f"A small PixelCNN of 256 levels a colour, trained for a few seconds on {len(train):,} patches of "
         f"{SIZE}×{SIZE} from the two photographs. On {len(test)} patches of the parts held out it takes "
         f"{float(nats.mean()) / bit:.2f} bits a colour, where the frequencies of each colour alone take "
-        f"{float(alone.mean()) / math.log(2):.2f}. It is far from trained, and still its distributions are of all "
+        f"{float(alone.mean()) / math.log(2):.2f}. It is far from trained, and still its distributions are of many "
         "shapes, as in figure 6 of the paper:"
     )
     some = telling(model, test)
     page.figure(
         to_png(softmax_figure(some)),
         "256-way softmax activations for the framed pixels, given all that comes before; the triangle is the true "
-        "value. The first value to sample has seen nothing, and shows how often each red occurs in the photographs.",
+        "value. The first value to sample has seen nothing, and shows about how often each red occurs in the "
+        "photographs.",
         "Six small patches with a framed pixel, and below each a histogram over 256 levels: broad, peaked, with spikes "
         "at 0 or 255.",
         "activations.png",
@@ -73,7 +74,7 @@ def telling(model: PixelCNN, test: Tensor) -> list[Predicted]:
 
     All but the second and third are of patches in which there is something to see.
     """
-    varied = test.double().flatten(1).std(1).argsort(descending=True)[: len(test) // 3]
+    varied = test.double().flatten(2).std(2).mean(1).argsort(descending=True)[: len(test) // 3]  # within each colour
     with evaluating(model):
         table = model.conditionals(test).table.flatten(1, 3)
     flat, some = table.flatten(0, 1), table[varied]

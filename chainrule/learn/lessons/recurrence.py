@@ -107,8 +107,8 @@ def tell_of_fading(page: Page) -> None:
     )
     page.figure(
         to_png(pictures.fading_figure({"states at 0: ρ to the power k": still, "driven by inputs": driven})),
-        "The norm of ∂h_{T}/∂h_{t} against the distance, each on a logarithmic scale: straight lines, for every step "
-        "has its factor. Only a narrow band of ρ neither fades nor explodes, and inputs move that band.",
+        "The norm of ∂h_{T}/∂h_{t} against the distance, each on a logarithmic scale: straight lines, or nearly, for "
+        "every step has its factor. Only a narrow band of ρ neither fades nor explodes, and inputs move that band.",
         "Two panels of lines falling or rising with the distance, one for each spectral radius.",
         "recurrence-fading.png",
     )
@@ -120,7 +120,8 @@ def tell_of_fading(page: Page) -> None:
         ],
     )
     page.paragraph(
-        f"With ρ < 1 it must fade: no slope of tanh is above 1, so the product is at most ρ^{{k}}. With ρ = "
+        "With ρ < 1 it must fade: no slope of tanh is above 1, so the product is at most ρ^{k}. (Where U is no such "
+        "ρQ, its largest singular value stands in that bound in place of ρ.) With ρ = "
         f"{RADII[2]:g} it would grow if states stayed at 0; driven by inputs it fades all the same. With large ρ it "
         "explodes, and one update of such weights can undo all that was learned. Fading is the quieter trouble: with "
         f"ρ = {RADII[1]:g}, driven, what comes from {STEPS} steps back is multiplied by "
@@ -328,8 +329,8 @@ def tell_of_trained(page: Page, networks: dict[str, Recall], shares: dict[str, T
     page.paragraph(
         f"If only the first bit is flipped, {changed} of the {FEATURES} cells have another sign {length - 1} steps "
         f"later. Along the cell line alone, the unit that forgets least keeps {percent(float(kept.max()))} of its "
-        f"first cell to the last step; the one that forgets most, {magnitude(float(kept.min()))}. Training chose which "
-        "units are for remembering."
+        f"first cell to the last step; the one that forgets most, {magnitude(float(kept.min()))}. Units differ: some "
+        "are for remembering, others are not."
     )
     norms = norms_of(networks, shares, x)
     page.figure(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
@@ -144,10 +146,10 @@ def tell_of_diagonals(page: Page) -> None:
     )
 
 
-def difference(cell: str, kind: type[PlainRows] | type[PlainDiagonals]) -> float:
+def difference(cell: Literal["row", "diagonal"], kind: type[PlainRows] | type[PlainDiagonals]) -> float:
     """Between the logits of a model's conditionals and of the same one's with its layers retold: the largest."""
     domain = Binary((1, *SHOWN))
-    model = with_random_weights(PixelRNN(domain, "row" if cell == "row" else "diagonal", layers=DEPTH, features=4))
+    model = with_random_weights(PixelRNN(domain, cell, layers=DEPTH, features=4))
     x = domain.random(8, generator(7))
     with torch.no_grad():
         logits, others = (each.conditionals(x).logits for each in (model, retold(model, kind)))
@@ -164,7 +166,7 @@ def with_random_weights(model: PixelRNN) -> PixelRNN:
 
 
 def models_of(side: int, depth: int) -> dict[str, ImageModel]:
-    """The models that are compared, on gray images of that side."""
+    """The models that are compared, on grey images of that side."""
     domain = Binary((1, side, side))
     return {
         "PixelCNN": PixelCNN(domain, blocks=depth, features=2),
@@ -228,6 +230,12 @@ def tell_of_table_1(page: Page) -> None:
         "above the other in a column of the skewed map. Of the row's 3×1 input-to-state kernel mask B closes the tap "
         "on the right, so it reads the pixel and its left neighbour."
     )
+    page.paragraph(
+        "Each block is residual, as in the lesson before: its input is added to its output. In a PixelCNN a 1×1 "
+        "convolution takes 2h features to h, the 3×3 one stays at h, and another 1×1 goes back to 2h. In a PixelRNN "
+        "the recurrent layer takes 2h features to states of h, and a 1×1 convolution takes these to 2h (figure 5 of "
+        "the paper)."
+    )
 
 
 def kernel(layer: MaskedConv2d) -> str:
@@ -262,7 +270,7 @@ def tell_of_cost(page: Page) -> None:
     )
     page.paragraph(
         "That is the bargain: PixelCNN trains in fewest steps and sees least; the Diagonal BiLSTM sees most and waits "
-        "most. The paper's likelihoods have the same order, the diagonal's the best."
+        "most. The paper's likelihoods on CIFAR-10 have the same order, the diagonal's the best."
     )
 
 
@@ -272,7 +280,7 @@ def tell_of_mistakes(page: Page) -> None:
     page.paragraph(
         "None of these raises an error, and each can make the training loss look better than it honestly is, since "
         "the model sees what it is asked to predict. Each is planted here in a real PixelRNN: the first three in "
-        "place of one method, the last as one mask. `check_leak` says who sees whom, here on gray images of "
+        "place of one method, the last as one mask. `check_leak` says who sees whom, here on grey images of "
         f"{GRAY[1]}×{GRAY[2]}."
     )
     page.code("\n\n\n".join(source(kind) for kind in (ZerosAtTheWrongEnd, ReadsTheRowBelow)), "python")
@@ -294,7 +302,7 @@ def tell_of_mistakes(page: Page) -> None:
     page.figure(
         to_png(leak_figure(found, f"Zeros at the wrong end: {counted(int(found.wrong.sum()), 'leaking pair')}")),
         "Left: the pixel that leaks most, and what it sees of the image. Right: where the leaks lie, seen from the "
-        "pixel, all pixels together: the row below, which the scan from the right brought up.",
+        "pixel, all pixels together: the pixel itself, those to its right, and the row below, which the scan from the right brought up.",
         "Two maps of what outputs see; leaks in orange, at the pixel, to its right and in the row below.",
         "recurrence-leak.png",
     )

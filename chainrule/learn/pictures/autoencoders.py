@@ -30,7 +30,7 @@ from chainrule.figures.style import (
 )
 
 GRAYS = Levels((1, 8, 8), 256)
-"""Reconstructions are shown as gray values."""
+"""Reconstructions are shown as grey values."""
 GLYPH = 46
 """The size of a digit that stands for a point."""
 SIDE = 7
@@ -103,7 +103,7 @@ def rows_figure(rows: Mapping[str, Tensor], groups: Mapping[str, int]) -> Figure
 
 
 def grays(x: Tensor) -> Tensor:
-    """Probabilities [n, 64] as gray values, int64 [n, 1, 8, 8]."""
+    """Probabilities [n, 64] as grey values, int64 [n, 1, 8, 8]."""
     return (255 * x.detach().float()).round().long().view(-1, *GRAYS.shape)
 
 

@@ -134,7 +134,7 @@ def training_figure(costs: Mapping[str, Floats], network: Network, x: Floats, y:
     points = np.stack(np.meshgrid(side, side), -1).reshape(-1, 2)
     surface = forward(network, points).output.reshape(len(side), -1)
     plain(right, "output after the last step", "$x_1$", "$x_2$")
-    picture = right.imshow(surface, origin="lower", extent=(-0.5, 1.5, -0.5, 1.5), cmap="RdBu", vmin=-0.1, vmax=1.1)
+    picture = right.imshow(surface, origin="lower", extent=(-0.5, 1.5, -0.5, 1.5), cmap="RdBu", vmin=0, vmax=1)
     for point, wanted in zip(x, y[:, 0], strict=True):
         right.scatter(*point, s=300, color="white", edgecolors=INK, zorder=2)
         right.text(*point, f"{wanted:.0f}", ha="center", va="center_baseline", fontsize=SMALL, color=INK)

@@ -46,7 +46,7 @@ CHANNELS = ("#c23b3b", "#3a8f4d", "#3b62c2")
 
 
 def raster_figure(side: int, at: int) -> Figure:
-    """The order of the sites of an image: left gray, right in colour, where each pixel is three sites.
+    """The order of the sites of an image: left grey, right in colour, where each pixel is three sites.
 
     Args:
         side: n, the pixels of a row and of a column.
@@ -56,7 +56,7 @@ def raster_figure(side: int, at: int) -> Figure:
     left, right = figure.subplots(1, 2)
     for axes, channels in ((left, 1), (right, 3)):
         _sites(axes, side, at, channels)
-    bare(left, f"gray: n² = {side**2} sites").title.set_fontsize(TEXT)
+    bare(left, f"grey: n² = {side**2} sites").title.set_fontsize(TEXT)
     bare(right, f"colour: 3n² = {3 * side**2} sites").title.set_fontsize(TEXT)
     key_below(figure, {"before": BEFORE, "predicted": ACCENT, "after": CLOSED})
     return figure
@@ -149,7 +149,7 @@ def _numbers(
 
 
 def edges_figure(image: Array, kernel: Array, maps: Mapping[str, Array]) -> Figure:
-    """A gray image, a kernel, and maps that were made of the two: positive numbers blue, negative ones red."""
+    """A grey image, a kernel, and maps that were made of the two: positive numbers blue, negative ones red."""
     figure = new_figure(2.25)
     first, second, *rest = figure.subplots(1, 2 + len(maps), width_ratios=[1, 0.62, *[1] * len(maps)])
     bare(first, "image").imshow(image, cmap="gray")
@@ -198,7 +198,7 @@ def followed_figure(red: Tensor, green: Tensor, true: tuple[int, int], nats: Seq
 def depth_frames(
     seen: Mapping[int, Tensor], order: Order, shape: tuple[int, int], site: int, reachable: int
 ) -> Iterator[Figure]:
-    """What one pixel sees of a gray image, with more and more blocks: its field, and the count so far.
+    """What one pixel sees of a grey image, with more and more blocks: its field, and the count so far.
 
     Args:
         seen: by the number of blocks, who sees whom, bool [D, D].

@@ -62,6 +62,8 @@ def tables_figure(tables: Mapping[str, Tensor], names: Sequence[str]) -> Figure:
     figure = new_figure(3.7)
     for axes, (name, table) in zip(figure.subplots(1, len(tables)), tables.items(), strict=True):
         draw_table(bare(axes, f"{name}: diagonal {table.trace():.2f}"), table, names)
+    for axes in figure.axes[1:]:
+        axes.set_yticks([])  # the rows are those of the first
     figure.axes[0].set_ylabel("input x", fontsize=SMALL, color=INK)
     return figure
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 
 import numpy as np
 import torch
@@ -14,7 +13,6 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageColor
 from torch import Tensor
 
-from chainrule.figures import to_png
 from chainrule.figures.maps import edged
 from chainrule.figures.pixels import MISSING, Pixels, enlarged
 from chainrule.figures.style import (
@@ -32,7 +30,7 @@ from chainrule.figures.style import (
     plain,
 )
 from chainrule.learn.orders import Step
-from chainrule.learn.pictures.animation import MOVING_DPI
+from chainrule.learn.pictures.animation import MOVING_DPI, as_frame
 from chainrule.order import Order
 
 RANKS = LinearSegmentedColormap.from_list("ranks", ["#eaf2f8", PLAIN])
@@ -43,7 +41,7 @@ MARGIN, LABEL, BAR = 14, 34, 6
 
 
 def as_tiles(values: Tensor, known: Tensor) -> Pixels:
-    """Maps of numbers from 0 to 1 [n, 1, H, W] as gray, blue where nothing is known yet: uint8 [n, H, W, 3].
+    """Maps of numbers from 0 to 1 [n, 1, H, W] as grey, blue where nothing is known yet: uint8 [n, H, W, 3].
 
     Example:
         >>> as_tiles(torch.tensor([[[[1.0, 0.0]]]]), torch.tensor([[[True, False]]])).tolist()
@@ -138,8 +136,7 @@ def _ground(strips: Sequence[Strip]) -> tuple[Pixels, list[int]]:
         figure.text(
             MARGIN / (WIDTH * MOVING_DPI), 1 - (top + LABEL - 10) / height, strip.name, fontsize=SMALL, color=INK
         )  # fmt: skip
-    image = Image.open(BytesIO(to_png(figure))).convert("RGB")
-    return np.array(image), [top + LABEL for top in tops]
+    return np.array(as_frame(figure)), [top + LABEL for top in tops]
 
 
 def _paste(picture: Pixels, tiles: Pixels, top: int, share: float) -> None:

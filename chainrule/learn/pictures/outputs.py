@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -29,6 +30,8 @@ from chainrule.figures.style import (
 )
 from chainrule.learn.output import density_nats, mass_of_levels
 
+MANY = 32
+"""So many levels have no bars of their own."""
 BEYOND = 0.22
 """How far a panel reaches beyond the levels, in their range."""
 
@@ -63,7 +66,7 @@ def _beyond(axes: Axes, each: Pixels) -> None:
     at = torch.linspace(-wide, levels + wide, 1000, dtype=torch.float64)
     density = (-density_nats(at, each.mean, each.std)).exp()  # as good as the mass of a level
     _, below, above = mass_of_levels(each.mean, each.std, levels)
-    plain(axes, each.name).bar(range(levels), each.shares.tolist(), width=0.9 if levels < 32 else 1.0, color=PLAIN)
+    _shares(plain(axes, each.name), each.shares)
     axes.plot(at.numpy(), density.numpy(), color=INK, linewidth=2)
     for outside, share, place in ((at < -0.5, below, 0.09), (at > levels - 0.5, above, 0.91)):
         axes.fill_between(at[outside].numpy(), density[outside].numpy(), color=ACCENT, alpha=0.6, linewidth=0)
@@ -73,6 +76,15 @@ def _beyond(axes: Axes, each: Pixels) -> None:
     axes.set_xlim(-wide, levels - 1 + wide)
     axes.set_xticks([0, (levels - 1) // 4, (levels - 1) // 2, 3 * (levels - 1) // 4, levels - 1])
     axes.yaxis.set_major_locator(MaxNLocator(3))
+
+
+def _shares(axes: Axes, shares: Tensor) -> None:
+    """The share of each level, [K]: a bar each, or one outline of all where there are many."""
+    if len(shares) < MANY:
+        axes.bar(range(len(shares)), shares.tolist(), width=0.9, color=PLAIN)
+    else:
+        edges = np.arange(len(shares) + 1) - 0.5
+        axes.stairs(shares.tolist(), edges, fill=True, color=PLAIN, linewidth=0.4)  # so that no spike is too thin
 
 
 def _cut(axes: Axes, shares: Tensor, top: float) -> None:
@@ -138,7 +150,7 @@ def softmax_figure(some: Sequence[Predicted], columns: int = 3) -> Figure:
 
 def _levels(axes: Axes, each: Predicted) -> None:
     levels, top = len(each.shares), float(each.shares.max())
-    plain(axes).bar(range(levels), each.shares.tolist(), width=1.3, color=PLAIN)
+    _shares(plain(axes), each.shares)
     axes.plot(each.truth, 1.1 * top, "v", color=ACCENT, markersize=8, clip_on=False)
     axes.set_xlim(-8, levels + 7)
     axes.set_ylim(0, 1.2 * top)
@@ -148,7 +160,7 @@ def _levels(axes: Axes, each: Predicted) -> None:
 
 def likeness_figure(likeness: Mapping[str, Tensor]) -> Figure:
     """How alike the output weights of each two levels are: a matrix [K, K] of cosines, by name."""
-    figure = new_figure(3.8)
+    figure = new_figure(3.2)
     panels = figure.subplots(1, len(likeness), squeeze=False)[0]
     for axes, (name, cosines) in zip(panels, likeness.items(), strict=True):
         shown = plain(axes, name, x="level").imshow(cosines.numpy(), cmap="RdBu_r", vmin=-1, vmax=1, origin="lower")

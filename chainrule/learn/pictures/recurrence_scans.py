@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from io import BytesIO
 
 import torch
 from matplotlib.axes import Axes
@@ -31,7 +30,7 @@ from chainrule.figures.style import (
 )
 from chainrule.layers.reach import diagonal_reach, itself, mirrored_diagonal_reach
 from chainrule.layers.sweep import diagonals_sweep, rows_sweep
-from chainrule.learn.pictures.animation import MOVING_DPI
+from chainrule.learn.pictures.animation import as_frame
 from chainrule.order import Order
 
 TO_COME, DONE, NOW, NONE = range(4)
@@ -112,10 +111,9 @@ def _moving(height: float, *ratios: tuple[int, ...]) -> tuple[Figure, list[Axes]
 
 def _picture(figure: Figure) -> Image.Image:
     """The figure as it is now; the parts stay where they are in the first."""
-    file = BytesIO()
-    figure.savefig(file, format="png", dpi=MOVING_DPI)
+    frame = as_frame(figure)
     figure.set_layout_engine("none")
-    return Image.open(file).convert("RGB")
+    return frame
 
 
 def _draw(axes: Axes, steps: Tensor, step: int, title: str, pixel: Pixel | None, taps: Sequence[Pixel]) -> None:
