@@ -84,8 +84,9 @@ def all_orders(page: Page, digits: Digits) -> None:
         "A single member of the family of all orders has to answer any of 64! questions with the same weights, and "
         f"pays for it. Averaging {MEMBERS[-1]} members wins back {gain:.2f} nats. The lowest number here is that of "
         f"{best[0]}, after seconds of training on an easy set. It is no law: the documentation's page on MADE has "
-        "the same table for DNA, where both together win, and for sets where they lose. What a family of orders "
-        "surely buys is in the last two chapters: a member that answers exactly, whatever is given."
+        "such a table for DNA, where both together win with 16 members in turn, and for sets where they lose. "
+        "What a family of orders surely buys is in the last two chapters: a member that answers exactly, whatever is "
+        "given."
     )
 
 

@@ -302,7 +302,8 @@ def tell_of_mistakes(page: Page) -> None:
     page.figure(
         to_png(leak_figure(found, f"Zeros at the wrong end: {counted(int(found.wrong.sum()), 'leaking pair')}")),
         "Left: the pixel that leaks most, and what it sees of the image. Right: where the leaks lie, seen from the "
-        "pixel, all pixels together: the pixel itself, those to its right, and the row below, which the scan from the right brought up.",
+        "pixel, all pixels together: the pixel itself, those to its right, and the row below, which the scan from the "
+        "right brought up.",
         "Two maps of what outputs see; leaks in orange, at the pixel, to its right and in the row below.",
         "recurrence-leak.png",
     )
