@@ -12,7 +12,7 @@ from imputers import Holed
 import chainrule as cr
 from chainrule.data import infer_table, to_frame, to_rows
 from chainrule.data.columns import measured
-from chainrule.tasks.evaluate import log_prob_all
+from chainrule.inference.evaluate import log_prob_all
 
 MODELS = 4
 """How many, each of an order of its own, the density averages over."""
@@ -37,7 +37,7 @@ def trained(table: cr.Table, rows: list[torch.Tensor], seed: int) -> cr.MADE:
     """A MADE of the columns' own order for seed 0, else of a random one."""
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(table.sites, generator=generator).tolist() if seed else None
-    model = cr.MADE(table, hidden=(100,), direct=True, order=order, seed=seed)
+    model = cr.MADE(table, hidden=(100,), direct_connections=True, order=order, seed=seed)
     cr.fit(model, rows[0], rows[1], seed=seed, **DENSITY)
     return model
 

@@ -58,7 +58,7 @@ class PlainPixelCNN(nn.Module):
 
     def __init__(self, model: cr.PixelCNN) -> None:
         super().__init__()
-        self.numbers, self.scale = model.domain.parameters, 2.0 / (model.domain.levels - 1)
+        self.numbers, self.scale = model.domain.outputs_per_site, 2.0 / (model.domain.levels - 1)
         self.first, self.head, self.output = map(MaskedConv2d, (model.first, model.head, model.output))
         self.blocks = nn.Sequential(*map(Block, cast(Iterable[ResidualBlock], model.stack)))
 

@@ -39,7 +39,7 @@ def plain_numbers(model: PixelRNN, x: Tensor) -> Tensor:
     for layer, output in zip(cast(Iterable[MaskedMap], stack.skips), outputs, strict=False):
         h = h + convolution(layer.mask * layer.weight, layer.bias, output)
     logits = model.output(F.relu(model.head(F.relu(h))))
-    by_colour: Tensor = logits.view(len(x), -1, model.domain.parameters, *logits.shape[2:])
+    by_colour: Tensor = logits.view(len(x), -1, model.domain.outputs_per_site, *logits.shape[2:])
     return by_colour.movedim(2, -1)
 
 

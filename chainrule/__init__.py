@@ -13,17 +13,25 @@ from chainrule.version import __version__
 if TYPE_CHECKING:
     from chainrule.checkpoint import load as load
     from chainrule.checkpoint import save as save
-    from chainrule.conditionals import Conditionals as Conditionals
+    from chainrule.checks import check_leak as check_leak
+    from chainrule.checks import check_model as check_model
     from chainrule.data import Data as Data
     from chainrule.data import load_data as load_data
-    from chainrule.domain import Binary as Binary
-    from chainrule.domain import Column as Column
-    from chainrule.domain import Levels as Levels
-    from chainrule.domain import Table as Table
+    from chainrule.distributions import Conditionals as Conditionals
+    from chainrule.domains import Binary as Binary
+    from chainrule.domains import Column as Column
+    from chainrule.domains import Levels as Levels
+    from chainrule.domains import Table as Table
+    from chainrule.domains.orders import Order as Order
     from chainrule.errors import ChainruleError as ChainruleError
     from chainrule.errors import TrainingStopped as TrainingStopped
-    from chainrule.laws import check_leak as check_leak
-    from chainrule.laws import check_model as check_model
+    from chainrule.inference.complete import complete as complete
+    from chainrule.inference.evaluate import evaluate as evaluate
+    from chainrule.inference.impute import impute as impute
+    from chainrule.inference.particles import CollapseWarning as CollapseWarning
+    from chainrule.inference.point_estimates import mean as mean
+    from chainrule.inference.point_estimates import most_likely as most_likely
+    from chainrule.inference.sample import sample as sample
     from chainrule.models import MADE as MADE
     from chainrule.models import AutoregressiveModel as AutoregressiveModel
     from chainrule.models import Density as Density
@@ -31,32 +39,24 @@ if TYPE_CHECKING:
     from chainrule.models import Independent as Independent
     from chainrule.models import PixelCNN as PixelCNN
     from chainrule.models import PixelRNN as PixelRNN
-    from chainrule.order import Order as Order
-    from chainrule.particles import CollapseWarning as CollapseWarning
-    from chainrule.tasks.complete import complete as complete
-    from chainrule.tasks.evaluate import evaluate as evaluate
-    from chainrule.tasks.impute import impute as impute
-    from chainrule.tasks.sample import sample as sample
     from chainrule.training import fit as fit
-    from chainrule.typical import mean as mean
-    from chainrule.typical import most_likely as most_likely
 
 _HOMES = {
     "checkpoint": ["load", "save"],
-    "conditionals": ["Conditionals"],
+    "distributions": ["Conditionals"],
     "data": ["Data", "load_data"],
-    "domain": ["Binary", "Column", "Levels", "Table"],
+    "domains": ["Binary", "Column", "Levels", "Table"],
     "errors": ["ChainruleError", "TrainingStopped"],
-    "laws": ["check_leak", "check_model"],
+    "checks": ["check_leak", "check_model"],
     "models": ["MADE", "AutoregressiveModel", "Density", "Ensemble", "Independent", "PixelCNN", "PixelRNN"],
-    "order": ["Order"],
-    "particles": ["CollapseWarning"],
-    "tasks.complete": ["complete"],
-    "tasks.evaluate": ["evaluate"],
-    "tasks.impute": ["impute"],
-    "tasks.sample": ["sample"],
+    "domains.orders": ["Order"],
+    "inference.particles": ["CollapseWarning"],
+    "inference.complete": ["complete"],
+    "inference.evaluate": ["evaluate"],
+    "inference.impute": ["impute"],
+    "inference.sample": ["sample"],
     "training": ["fit"],
-    "typical": ["mean", "most_likely"],
+    "inference.point_estimates": ["mean", "most_likely"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

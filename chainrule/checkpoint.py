@@ -15,11 +15,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as as_bytes
 from torch import Tensor, nn
 
-from chainrule.domain import Domain, domain_from_dict
+from chainrule.domains import Domain, domain_from_dict
+from chainrule.domains.orders import Order, raster
 from chainrule.errors import ChainruleError
 from chainrule.files import new_directory, replacing, unwritable
 from chainrule.models.base import Density
-from chainrule.order import Order, raster
 
 FORMAT = 1
 CONFIG, WEIGHTS = "config.json", "model.safetensors"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+ProgressCallback = Callable[[int], None]
+"""Takes the number of data that were finished since the last call, such as a `Bar`."""
 
 
 class Bar:

@@ -27,17 +27,17 @@ from torch import Tensor, randperm
 from chainrule.data.columns import infer_table
 from chainrule.data.preprocessing import as_kinds
 from chainrule.data.rows import Rows, fill, to_frame, to_rows
-from chainrule.domain import Domain, Table
-from chainrule.domain.table import Kind
+from chainrule.domains import Domain, Table
+from chainrule.domains.table import Kind
 from chainrule.errors import ChainruleError, TrainingStopped
-from chainrule.evidence import Imputation
+from chainrule.inference.conditioning import Imputation
+from chainrule.inference.evaluate import log_prob_all
+from chainrule.inference.impute import impute
+from chainrule.inference.point_estimates import mean, most_likely
+from chainrule.inference.sample import sample
 from chainrule.models.made import MADE, Agnostic
 from chainrule.seeding import generator
-from chainrule.tasks.evaluate import log_prob_all
-from chainrule.tasks.impute import impute
-from chainrule.tasks.sample import sample
 from chainrule.training.fit import fit
-from chainrule.typical import mean, most_likely
 
 Kinds = Mapping[str, Kind] | Kind | None
 RandomState = int | np.random.RandomState | None
@@ -57,7 +57,7 @@ class TableEstimator(BaseEstimator):  # type: ignore[misc]
     def __init__(
         self,
         hidden: Sequence[int] = (100,),
-        direct: bool = False,
+        direct_connections: bool = False,
         kinds: Kinds = None,
         epochs: int = 100,
         batch_size: int = 32,
@@ -68,7 +68,7 @@ class TableEstimator(BaseEstimator):  # type: ignore[misc]
         random_state: RandomState = None,
         verbose: bool = False,
     ) -> None:
-        self.hidden, self.direct, self.kinds = hidden, direct, kinds
+        self.hidden, self.direct_connections, self.kinds = hidden, direct_connections, kinds
         self.epochs, self.batch_size, self.lr, self.weight_decay = epochs, batch_size, lr, weight_decay
         self.validation_fraction, self.patience = validation_fraction, patience
         self.random_state, self.verbose = random_state, verbose
@@ -83,7 +83,7 @@ class TableEstimator(BaseEstimator):  # type: ignore[misc]
         table, rows = self._learned(X)
         self.agnostic_ = agnostic or ("order" if bool(rows.isnan().any()) else None)
         seed = _seed_from(self.random_state)
-        model = MADE(table, self.hidden, self.direct, agnostic=self.agnostic_, seed=seed)
+        model = MADE(table, self.hidden, self.direct_connections, agnostic=self.agnostic_, seed=seed)
         train, valid = self._parted(rows, seed)
         settings = {name: getattr(self, name) for name in ("epochs", "batch_size", "lr", "weight_decay")}
         settings |= {"patience": None if valid is None else self.patience, "device": "cpu", "seed": seed}
@@ -155,7 +155,7 @@ class MADEDensity(DensityMixin, TableEstimator):  # type: ignore[misc]
 
     Args:
         hidden: the width of each hidden layer.
-        direct: adds masked weights straight from inputs to outputs.
+        direct_connections: adds masked weights straight from inputs to outputs.
         agnostic: None for one order of the columns; "order" to train all orders at once, so that missing values can be
             summed out, "connectivity", or "both". Where X has missing values, None becomes "order".
         kinds: what kind a column is, by its name: binary, categorical, count, integer or real; or one kind for all.
@@ -186,7 +186,7 @@ class MADEDensity(DensityMixin, TableEstimator):  # type: ignore[misc]
     def __init__(
         self,
         hidden: Sequence[int] = (100,),
-        direct: bool = False,
+        direct_connections: bool = False,
         agnostic: Agnostic | None = None,
         kinds: Kinds = None,
         epochs: int = 100,
@@ -199,7 +199,7 @@ class MADEDensity(DensityMixin, TableEstimator):  # type: ignore[misc]
         verbose: bool = False,
     ) -> None:
         super().__init__(
-            hidden, direct, kinds, epochs, batch_size, lr, weight_decay, validation_fraction, patience, random_state,
+            hidden, direct_connections, kinds, epochs, batch_size, lr, weight_decay, validation_fraction, patience, random_state,
             verbose,
         )  # fmt: skip
         self.agnostic = agnostic
@@ -253,7 +253,7 @@ class MADEDensity(DensityMixin, TableEstimator):  # type: ignore[misc]
             ValueError: n_samples < 1.
         """
         check_is_fitted(self)
-        drawn = sample(self.model_, n_samples, _seed_from(random_state), chunk=CHUNK)
+        drawn = sample(self.model_, n_samples, _seed_from(random_state), batch_size=CHUNK)
         return _laid_out(to_frame(drawn, self.table_), self._like)
 
 
@@ -286,7 +286,7 @@ class MADEImputer(OneToOneFeatureMixin, TransformerMixin, TableEstimator):  # ty
         strategy: Strategy = "most_likely",
         n_draws: int = 100,
         hidden: Sequence[int] = (100,),
-        direct: bool = False,
+        direct_connections: bool = False,
         kinds: Kinds = None,
         epochs: int = 100,
         batch_size: int = 32,
@@ -298,7 +298,7 @@ class MADEImputer(OneToOneFeatureMixin, TransformerMixin, TableEstimator):  # ty
         verbose: bool = False,
     ) -> None:
         super().__init__(
-            hidden, direct, kinds, epochs, batch_size, lr, weight_decay, validation_fraction, patience, random_state,
+            hidden, direct_connections, kinds, epochs, batch_size, lr, weight_decay, validation_fraction, patience, random_state,
             verbose,
         )  # fmt: skip
         self.strategy, self.n_draws = strategy, n_draws
@@ -349,7 +349,7 @@ class MADEImputer(OneToOneFeatureMixin, TransformerMixin, TableEstimator):  # ty
         summary = SUMMARIES.get(self.strategy)
         # For draws that stand for a distribution the noise is always the same: what they amount to is no draw.
         n, seed = (self.n_draws, 0) if summary else (1, _seed_from(self.random_state))
-        found = impute(self.model_, rows[holed], ~rows[holed].isnan(), n, seed, chunk=CHUNK)
+        found = impute(self.model_, rows[holed], ~rows[holed].isnan(), n, seed, batch_size=CHUNK)
         return rows.index_put((holed,), summary(found, self.table_) if summary else found.values[:, 0])
 
 

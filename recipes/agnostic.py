@@ -68,7 +68,9 @@ def best(data: cr.Data, kind: Agnostic | None, args: argparse.Namespace) -> dict
 
 def train(data: cr.Data, kind: Agnostic | None, args: argparse.Namespace, updates: int) -> cr.MADE:
     assert data.train is not None, "the file has a training split"
-    model = cr.MADE(data.domain, hidden=args.hidden, direct=True, agnostic=kind, masks=args.masks if kind else None)
+    model = cr.MADE(
+        data.domain, hidden=args.hidden, direct_connections=True, agnostic=kind, num_masks=args.masks if kind else None
+    )
     cr.fit(model, data.train, updates=updates, progress=False, precision="float32", **RULES[args.optimiser])
     return model
 

@@ -12,15 +12,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from runs import bits, contents
 from torch import nn
-from zoo import ZOO
 
 import chainrule
 import chainrule as cr
 from chainrule.checkpoint import digest, read_tensors, write_tensors
-from chainrule.laws.subject import random_data
-from chainrule.order import shuffled
+from chainrule.checks.variants import random_data
+from chainrule.domains.orders import shuffled
+from tests.support.models import ZOO
+from tests.support.runs import bits, contents
 
 
 class Mine(cr.AutoregressiveModel):

@@ -12,11 +12,11 @@ import sys
 import numpy as np
 import pytest
 import torch
-from runs import bits, contents, signalled
-from terminal import commands
 
 import chainrule as cr
 from chainrule.cli import COMMANDS, main
+from tests.support.runs import bits, contents, signalled
+from tests.support.terminal import commands
 
 GRAY = np.random.default_rng(0).integers(0, 256, (60, 4, 4), dtype=np.uint8)
 MADE = ["--model.hidden", "[8]", "--epochs", "2", "--batch-size", "10", "--precision", "float32"]

@@ -11,7 +11,6 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from mixed import QUICK, TRAINED, frame, holed, line
 from scipy.sparse import csr_array
 from scipy.stats import norm
 from sklearn.base import clone
@@ -25,6 +24,7 @@ from sklearn.utils import estimator_checks as checks
 import chainrule.sklearn
 from chainrule.errors import ChainruleError, TrainingStopped
 from chainrule.sklearn import MADEDensity, MADEImputer
+from tests.support.mixed_tables import QUICK, TRAINED, frame, holed, line
 
 NEEDS_A_SETTING = {"check_array_api_input"}  # of scipy's, made before it is imported
 

@@ -7,9 +7,9 @@ import copy
 import numpy as np
 import pandas as pd
 import pytest
-from mixed import QUICK, TRAINED, frame, holed, line
 
 from chainrule.sklearn import MADEImputer
+from tests.support.mixed_tables import QUICK, TRAINED, frame, holed, line
 
 
 @pytest.fixture(scope="module")

@@ -89,14 +89,14 @@ GROUPS = (
         "Tasks",
         "What a trained model is for: likelihoods, new data, and what is missing.",
         ("evaluate", "sample", "complete", "impute", "most_likely", "mean", "CollapseWarning"),
-        ("chainrule.tasks.evaluate.Evaluation", "chainrule.evidence.Imputation"),
+        ("chainrule.inference.evaluate.Evaluation", "chainrule.inference.conditioning.Imputation"),
     ),
     Group(
         "laws",
         "Laws",
         "Checks that a model is the density that it says it is.",
         ("check_model", "check_leak"),
-        ("chainrule.laws.report.Report", "chainrule.laws.leak_report.LeakReport"),
+        ("chainrule.checks.report.Report", "chainrule.checks.leak_report.LeakReport"),
     ),
     Group(
         "data",
@@ -168,8 +168,8 @@ def shown(path: str) -> str:
     """The name by which something is used.
 
     Example:
-        >>> shown("chainrule.training.fit.fit"), shown("chainrule.laws.report.Report")
-        ('cr.fit', 'chainrule.laws.report.Report')
+        >>> shown("chainrule.training.fit.fit"), shown("chainrule.checks.report.Report")
+        ('cr.fit', 'chainrule.checks.report.Report')
     """
     return next((name for name, place in PUBLIC.items() if place == path and name.startswith("cr.")), path)
 
@@ -178,7 +178,7 @@ def summary(path: str) -> str:
     """The first line of a docstring, as Markdown.
 
     Example:
-        >>> summary("chainrule.domain.table.Column")
+        >>> summary("chainrule.domains.table.Column")
         'One column of a table.'
     """
     if path == home("__version__"):

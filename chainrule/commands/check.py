@@ -88,12 +88,12 @@ def is_folder(name: str) -> bool:
 
 def check_run(args: Namespace) -> int:
     """Holds a trained model to the laws."""
+    from chainrule.checks import CHECKS, check_model
     from chainrule.commands.common import load_run
-    from chainrule.laws import CHECKS, check_model
 
     args.device = args.device or "auto"
     with bar("checking", CHECKS, show=not args.json) as shown:
-        report = check_model(load_run(args), seed=args.seed, tick=shown)
+        report = check_model(load_run(args), seed=args.seed, progress=shown)
     if args.json:
         print(json.dumps({"passed": report.passed, "findings": [asdict(finding) for finding in report.findings]}))
     else:
@@ -110,8 +110,8 @@ def check_function(args: Namespace) -> int:
         raise ChainruleError(f"{args.run} needs {', '.join(missing)}; chainrule check --help tells what they are")
     if args.device is not None:
         raise ChainruleError(f"--device is of a RUN alone; {args.run} is checked on the device where its weights are")
+    from chainrule.checks import LOOKS, check_leak
     from chainrule.figures import leak_figure, save_figure
-    from chainrule.laws import LOOKS, check_leak
 
     check_picture(args.out)
     shape, order = numbers(args.shape, "--shape"), args.order or "raster"
@@ -121,7 +121,7 @@ def check_function(args: Namespace) -> int:
         with bar("checking", LOOKS, show=not args.json) as shown:
             report = check_leak(
                 fn, shape, args.levels, numbers(order, "--order") if "," in order else order,
-                layout=args.layout, parameters=args.parameters, scale=args.scale or "unit", seed=args.seed, tick=shown,
+                layout=args.layout, parameters=args.parameters, scale=args.scale or "unit", seed=args.seed, progress=shown,
             )  # fmt: skip
     report = replace(report, name=args.run)
     if args.out:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from chainrule.checkpoint import CONFIG, load, read_config, read_tensors
 from chainrule.data import Data, Preprocessing, Split, load_data
-from chainrule.domain import Domain, Table
+from chainrule.domains import Domain, Table
 from chainrule.errors import ChainruleError
 from chainrule.files import refuse_existing, replacing
 from chainrule.hardware import as_device, keep_freed_memory

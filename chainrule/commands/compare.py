@@ -12,7 +12,12 @@ from jsonargparse import SUPPRESS, ArgumentParser, Namespace
 from rich.console import Console
 
 from chainrule.commands.common import add_data, add_keywords, nested
-from chainrule.compare import (
+from chainrule.data import load_data
+from chainrule.data.preprocessing import TABLES
+from chainrule.errors import TrainingStopped
+from chainrule.files import refuse_existing
+from chainrule.models import BY_NAME
+from chainrule.reports.compare import (
     COMPARED,
     FAMILIES,
     HTML,
@@ -24,14 +29,9 @@ from chainrule.compare import (
     Terms,
     compare,
 )
-from chainrule.compare.families import SETTINGS
-from chainrule.compare.story import LIKELIHOOD, TRAINING, likelihood_row, training_row
-from chainrule.data import load_data
-from chainrule.data.preprocessing import TABLES
-from chainrule.errors import TrainingStopped
-from chainrule.files import refuse_existing
-from chainrule.models import BY_NAME
-from chainrule.trained import terminal_table
+from chainrule.reports.compare.families import SETTINGS
+from chainrule.reports.compare.text import LIKELIHOOD, TRAINING, likelihood_row, training_row
+from chainrule.reports.trained_model import terminal_table
 from chainrule.training import Settings
 
 WIDE = 4

@@ -21,16 +21,16 @@ from chainrule.commands.common import (
     write_arrays,
 )
 from chainrule.commands.missing import add_missing, check_missing, telling_collapse, worth
-from chainrule.domain import Domain, Table
+from chainrule.domains import Domain, Table
+from chainrule.domains.orders import SIDES
 from chainrule.errors import ChainruleError
-from chainrule.evidence import Imputation, Request
+from chainrule.formatting import counted
+from chainrule.inference.complete import completed
+from chainrule.inference.conditioning import Imputation, Request
+from chainrule.inference.regions import region
 from chainrule.models import Density, Ensemble
-from chainrule.order import SIDES
 from chainrule.progress import bar
-from chainrule.regions import region
-from chainrule.tasks.complete import completed
-from chainrule.walk import CHUNK
-from chainrule.words import counted
+from chainrule.sampling.decode import CHUNK
 
 
 def options(parser: ArgumentParser, _argv: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
-from chainrule.demo import run_demo
+from chainrule.reports.demo import run_demo
 
 
 def options(parser: ArgumentParser, _argv: Sequence[str]) -> None:

@@ -19,8 +19,8 @@ from chainrule.commands.common import (
     load_split,
     warn_of_known,
 )
+from chainrule.inference.evaluate import evaluate
 from chainrule.progress import bar
-from chainrule.tasks.evaluate import evaluate
 
 
 def options(parser: ArgumentParser, _argv: Sequence[str]) -> None:
@@ -36,7 +36,7 @@ def run(args: Namespace) -> int:
     split = load_split(args, model)
     warn_of_known(args, split, torch.arange(len(split)))
     with bar("evaluating", len(split), show=not args.json) as shown:
-        result = evaluate(model, split, tick=shown, members=args.members or 1)
+        result = evaluate(model, split, progress=shown, members=args.members or 1)
     if args.json:
         numbers = {**asdict(result), "bits_per_dim": result.bits_per_dim if result.has_bits else math.nan}
         # JSON has no nan, which is the standard error of a single datum, and bits/dim where they mean nothing.

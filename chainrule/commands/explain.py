@@ -14,8 +14,8 @@ from chainrule.errors import ChainruleError
 from chainrule.files import new_directory, refuse_existing
 from chainrule.learn import TOPICS, lesson
 from chainrule.progress import bar
-from chainrule.report import Page
-from chainrule.report.marks import as_text
+from chainrule.reports import Page
+from chainrule.reports.markup import as_text
 
 PAGE = "index.html"
 
@@ -57,7 +57,7 @@ def list_topics(args: Namespace, console: Console) -> None:
 
 def computed(name: str) -> Page:
     """The lesson, with a progress bar while it is computed."""
-    from chainrule.stages import Work  # and with it torch, which the list of topics does without
+    from chainrule.reports.multi_stage_progress import Work  # and with it torch, which the list of topics does without
 
     with bar(name, 100) as shown:
         work = Work(shown, total=1.0)

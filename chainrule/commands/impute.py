@@ -14,14 +14,14 @@ from chainrule.commands.missing import add_missing, check_missing, telling_colla
 from chainrule.commands.tables import check_parquet, load_rows, warn_of_unseen, write_frame
 from chainrule.data import Rows, to_frame
 from chainrule.data.rows import fill, with_decimals
-from chainrule.domain import Domain, Table
+from chainrule.domains import Domain, Table
 from chainrule.errors import ChainruleError
-from chainrule.evidence import Imputation, Request, draw_missing
+from chainrule.formatting import counted
+from chainrule.inference.conditioning import Imputation, Request, draw_missing
+from chainrule.inference.particles import equally, weighted
+from chainrule.inference.point_estimates import mean, most_likely
 from chainrule.models import Density
-from chainrule.particles import equally, weighted
 from chainrule.progress import bar
-from chainrule.typical import mean, most_likely
-from chainrule.words import counted
 
 ONE_VALUE: dict[str, Callable[[Imputation, Domain], Tensor]] = {"most-likely": most_likely, "mean": mean}
 DRAW = "draw"

@@ -13,14 +13,14 @@ from rich.console import Console
 from rich.table import Table
 
 from chainrule.commands.common import add_run, add_split, load_run, load_split, warn_of_known
-from chainrule.domain import Domain, channel_name
+from chainrule.domains import Domain, channel_name
 from chainrule.errors import ChainruleError
 from chainrule.files import new_directory, refuse_existing
-from chainrule.inspection import Example, Facts, Tour, check_count, facts_of, fields_of, tour_of, write_page
-from chainrule.inspection.page import WEIGHT_COLUMNS, summary_rows, weight_rows
+from chainrule.inference.sample import sample
 from chainrule.models import AutoregressiveModel
 from chainrule.progress import bar
-from chainrule.tasks.sample import sample
+from chainrule.reports.inspect import Example, Facts, Tour, check_count, facts_of, fields_of, tour_of, write_page
+from chainrule.reports.inspect.page import WEIGHT_COLUMNS, summary_rows, weight_rows
 
 PAGE = "index.html"
 STAGES = 4
@@ -85,7 +85,7 @@ def sites_named(words: Sequence[str], domain: Domain) -> list[int]:
         ChainruleError: a word that names none.
 
     Example:
-        >>> from chainrule.domain import Binary
+        >>> from chainrule.domains import Binary
         >>> sites_named(["0,1", "1,0,B"], Binary((3, 2, 2)))
         [1, 5, 9, 10]
     """

@@ -11,10 +11,10 @@ from jsonargparse import ArgumentParser, Namespace
 from torch import Tensor
 
 from chainrule.commands.common import add_members, check_count, check_members, warn
-from chainrule.evidence import Imputation
+from chainrule.formatting import rough
+from chainrule.inference.conditioning import Imputation
+from chainrule.inference.particles import PARTICLES, CollapseWarning
 from chainrule.models import Density
-from chainrule.particles import PARTICLES, CollapseWarning
-from chainrule.words import rough
 
 MOST_PARTICLES = 10**6
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from jsonargparse import ArgumentParser, Namespace
 
 from chainrule.commands.common import add_draw, add_members, add_run, check_count, check_out, load_density, write_data
-from chainrule.domain import Table
+from chainrule.domains import Table
+from chainrule.formatting import counted
+from chainrule.inference.sample import sample
 from chainrule.progress import bar
-from chainrule.tasks.sample import sample
-from chainrule.words import counted
 
 
 def options(parser: ArgumentParser, _argv: Sequence[str]) -> None:
@@ -31,7 +31,7 @@ def run(args: Namespace) -> int:
     model = load_density(args)
     check_out(out, model.domain, (".png", ".npy", ".npz"))
     with bar("sampling", args.n) as shown:
-        x = sample(model, args.n, seed=args.seed, temperature=args.temperature, tick=shown)
+        x = sample(model, args.n, seed=args.seed, temperature=args.temperature, progress=shown)
     if isinstance(model.domain, Table):
         from chainrule.commands.tables import write_frame  # imports pandas, which images do not need
         from chainrule.data.rows import to_frame, with_decimals

@@ -23,11 +23,11 @@ from chainrule.commands.common import (
     load_split,
 )
 from chainrule.commands.tables import check_parquet, load_rows, warn_of_unseen, write_frame
-from chainrule.domain import Table
+from chainrule.domains import Table
 from chainrule.errors import ChainruleError
+from chainrule.inference.evaluate import log_prob_all
 from chainrule.models import Density
 from chainrule.progress import bar
-from chainrule.tasks.evaluate import log_prob_all
 
 ROW, LOG_PROB, KNOWN = "row", "log_prob", "known"
 DECIMALS = 6
@@ -91,4 +91,4 @@ def scored_split(args: Namespace, model: Density) -> pd.DataFrame:
 
 def scores(args: Namespace, model: Density, x: Tensor) -> Tensor:
     with bar("scoring", len(x), show=args.out is not None) as shown:
-        return log_prob_all(model, x, tick=shown, members=args.members or 1)
+        return log_prob_all(model, x, progress=shown, members=args.members or 1)

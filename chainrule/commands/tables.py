@@ -13,7 +13,7 @@ from chainrule.commands.common import recorded_data, warn
 from chainrule.data import Preprocessing, Rows, read_frame, to_rows
 from chainrule.data.frames import read_fields
 from chainrule.data.load import existing, is_table
-from chainrule.domain import Table
+from chainrule.domains import Table
 from chainrule.errors import ChainruleError
 from chainrule.files import replacing
 

@@ -12,12 +12,12 @@ from jsonargparse import ArgumentParser, Namespace
 
 from chainrule.commands.common import SOURCES_IN_WORDS, add_keywords, nested
 from chainrule.data import Data, load_data
+from chainrule.domains.orders import Side
 from chainrule.errors import ChainruleError
 from chainrule.files import refuse_existing
 from chainrule.models import BY_NAME, MADE, AutoregressiveModel, Named
-from chainrule.models.base import known_in
+from chainrule.models.base import observed_mask
 from chainrule.models.image import ImageModel
-from chainrule.order import Side
 from chainrule.training import Settings, fit, is_first
 
 READING = ("binarize", "levels", "kinds", "drop", "missing")
@@ -100,7 +100,7 @@ def length(args: Namespace, settings: dict[str, Any]) -> dict[str, Any]:
 
 def holes(data: Data) -> bool:
     """Are values missing, of those that training looks at?"""
-    return any(not bool(known_in(split.values()).all()) for split in (data.train, data.valid) if split is not None)
+    return any(not bool(observed_mask(split.values()).all()) for split in (data.train, data.valid) if split is not None)
 
 
 def say(*lines: str) -> None:

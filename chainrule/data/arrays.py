@@ -12,7 +12,7 @@ from torch import Tensor
 
 from chainrule.data.raw import Array
 from chainrule.data.splits import Split, place
-from chainrule.domain import Domain, Table
+from chainrule.domains import Domain, Table
 from chainrule.errors import ChainruleError
 
 if TYPE_CHECKING:

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from chainrule.conditionals.mixture import LARGEST
 from chainrule.data.frames import CODE, Family, check_frame, family_of, no_dates
 from chainrule.data.preprocessing import as_kinds, as_words
 from chainrule.data.raw import Array
 from chainrule.data.rows import ORDERED, listed, plain
-from chainrule.domain import Column, Table
-from chainrule.domain.table import KNOTS, NUMBERS, Kind, Level
+from chainrule.distributions.mixture import LARGEST
+from chainrule.domains import Column, Table
+from chainrule.domains.table import NUM_QUANTILES, NUMBERS, Kind, Level
 from chainrule.errors import ChainruleError
 
 MOST_LEVELS = 256
@@ -165,13 +165,13 @@ def _of_numbers(observed: pd.Series, family: Family, kind: Kind, where: str) -> 
 
 def _reach(column: Column) -> float:
     """How many times as far it is from its first value to its last one as most of them lie."""
-    knots = column.knots
-    whole, most = knots[-1] - knots[0], knots[-1 - KNOTS // 10] - knots[KNOTS // 10]
+    quantiles = column.quantiles
+    whole, most = quantiles[-1] - quantiles[0], quantiles[-1 - NUM_QUANTILES // 10] - quantiles[NUM_QUANTILES // 10]
     return whole / most if most else 1.0
 
 
 def _ends(column: Column) -> str:
-    return f"reaches from {column.knots[0]:.15g} to {column.knots[-1]:.15g}"
+    return f"reaches from {column.quantiles[0]:.15g} to {column.quantiles[-1]:.15g}"
 
 
 def _measures(values: Array, kind: Kind) -> dict[str, Any]:
@@ -181,7 +181,10 @@ def _measures(values: Array, kind: Kind) -> dict[str, Any]:
     spread = float(np.median(np.abs(values - np.median(values))))
     steps = steps[steps > np.maximum(ROUNDINGS * np.spacing(sizes), NOISE * spread)]
     resolution = 1.0 if kind != "real" or not len(steps) else float(steps.min())
-    return {"knots": tuple(np.quantile(values, np.linspace(0, 1, KNOTS)).tolist()), "resolution": resolution}
+    return {
+        "quantiles": tuple(np.quantile(values, np.linspace(0, 1, NUM_QUANTILES)).tolist()),
+        "resolution": resolution,
+    }
 
 
 def _of_levels(observed: pd.Series, family: Family, kind: Kind, most: int, where: str) -> Column:

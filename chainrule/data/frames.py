@@ -12,11 +12,11 @@ from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 
-from chainrule.conditionals.mixture import LARGEST
 from chainrule.data.raw import unreadable
-from chainrule.domain import Table
-from chainrule.domain.table import NUMBERS as OF_NUMBERS
-from chainrule.domain.table import Kind
+from chainrule.distributions.mixture import LARGEST
+from chainrule.domains import Table
+from chainrule.domains.table import NUMBERS as OF_NUMBERS
+from chainrule.domains.table import Kind
 from chainrule.errors import ChainruleError
 
 TABS, PARQUET = r"\.tsv(\.gz)?$", r"\.parquet$"

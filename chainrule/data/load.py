@@ -27,8 +27,8 @@ from chainrule.data.preprocessing import (
 )
 from chainrule.data.raw import Raw
 from chainrule.data.splits import SPLITS, TEST, TRAIN, VALID, WHOLE, Data, Split, place
-from chainrule.domain import Binary, Domain, Levels, Table
-from chainrule.domain.table import Kind
+from chainrule.domains import Binary, Domain, Levels, Table
+from chainrule.domains.table import Kind
 from chainrule.errors import ChainruleError
 
 DIGITS = "digits"

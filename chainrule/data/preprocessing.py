@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from chainrule.domain import MAX_LEVELS
-from chainrule.domain.table import Kind
+from chainrule.domains import MAX_LEVELS
+from chainrule.domains.table import Kind
 from chainrule.errors import ChainruleError
 from chainrule.seeding import generator
 

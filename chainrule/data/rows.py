@@ -13,11 +13,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from chainrule.conditionals.mixture import LARGEST
 from chainrule.data.frames import WHOLE, check_frame, family_of
 from chainrule.data.raw import Array
-from chainrule.domain import Column, Table
-from chainrule.domain.table import Level
+from chainrule.distributions.mixture import LARGEST
+from chainrule.domains import Column, Table
+from chainrule.domains.table import Level
 from chainrule.errors import ChainruleError
 
 ORDERED = "category, ordered"
@@ -244,7 +244,7 @@ def with_decimals(values: Tensor, table: Table) -> Tensor:
     """Drawn rows of a table, the real values rounded to as many decimals as the resolution of their column has.
 
     Example:
-        >>> bill = Column("bill", "real", knots=[30 + k / 10 for k in range(32)], resolution=0.1)
+        >>> bill = Column("bill", "real", quantiles=[30 + k / 10 for k in range(32)], resolution=0.1)
         >>> with_decimals(torch.tensor([[49.07171536815871]]).double(), Table([bill])).item()
         49.1
     """

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from chainrule.data.preprocessing import Preprocessing
-from chainrule.domain import Domain
+from chainrule.domains import Domain
 from chainrule.seeding import generator
 
 TRAIN, VALID, TEST = "train", "valid", "test"

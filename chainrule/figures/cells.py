@@ -23,7 +23,7 @@ from chainrule.figures.style import (
     lines_between,
     new_figure,
 )
-from chainrule.layers.sweep import Sweep, diagonals_sweep, rows_sweep
+from chainrule.layers.scan_plan import Sweep, diagonals_sweep, rows_sweep
 
 LARGEST = 6
 """Rows and columns that are drawn at most, so that the numbers can be read."""

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from chainrule.domain import Domain
+from chainrule.domains import Domain
 from chainrule.figures.curves import COLUMNS, nats_limits
 from chainrule.figures.pixels import grid
 from chainrule.figures.style import PALE, WIDTH, bare, colours_of, legend_below, new_figure, plain

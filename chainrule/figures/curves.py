@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from chainrule.figures.style import INK, PALE, SMALL, TEXT, colours_of, legend_below, new_figure, plain
-from chainrule.tasks.evaluate import Evaluation
+from chainrule.inference.evaluate import Evaluation
 from chainrule.training import History
 
 COLUMNS = 3

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from chainrule.conditionals import Distributions
-from chainrule.domain import Binary, Domain
+from chainrule.distributions import Distributions
+from chainrule.domains import Binary, Domain
 from chainrule.figures.fields import check_sites
 from chainrule.figures.maps import draw_costs, draw_image
 from chainrule.figures.neighbours import nearest
@@ -120,8 +120,8 @@ def telling_sites(model: AutoregressiveModel, conditionals: Distributions, count
     Args:
         conditionals: those of a single datum.
     """
-    log_table = conditionals.log_table[0].flatten(0, -2).cpu()
-    entropy = -(log_table.exp() * log_table.clamp(min=-1e9)).sum(-1)  # 0 · ln 0 = 0
+    log_probs = conditionals.log_probs[0].flatten(0, -2).cpu()
+    entropy = -(log_probs.exp() * log_probs.clamp(min=-1e9)).sum(-1)  # 0 · ln 0 = 0
     off = (entropy - math.log(model.domain.levels) / 2).abs()
     first, *rest = model.order.permutation
     stretches = np.array_split(np.array(rest, dtype=np.int64), count - 1)
@@ -165,7 +165,7 @@ def _height_above(domain: Domain) -> float:
 
 def _bars(axes: Axes, conditionals: Distributions, site: int, true: int, domain: Domain) -> None:
     """One distribution over the K values, the bar of the true one in another colour."""
-    probabilities = conditionals.at(torch.tensor([site])).table[0, 0].tolist()
+    probabilities = conditionals.select_sites(torch.tensor([site])).probs[0, 0].tolist()
     colours = [ACCENT if value == true else PLAIN for value in range(domain.levels)]
     binary = isinstance(domain, Binary)
     width = 0.6 if binary else 0.9 if domain.levels <= 32 else 1.0  # narrow bars leave no room between them

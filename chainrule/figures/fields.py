@@ -12,7 +12,9 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from chainrule.domain import Domain, channel_name
+from chainrule.checks import dependence
+from chainrule.domains import Domain, channel_name
+from chainrule.domains.orders import Order
 from chainrule.errors import ChainruleError
 from chainrule.figures.style import (
     ACCENT,
@@ -30,9 +32,7 @@ from chainrule.figures.style import (
     panels_of,
     plain,
 )
-from chainrule.laws import dependence
 from chainrule.models.base import AutoregressiveModel
-from chainrule.order import Order
 
 AFTER, UNSEEN, SEEN, ITSELF, LEAK = range(5)
 """What a site is to the one that is predicted. Of a pixel's channels the greatest counts."""

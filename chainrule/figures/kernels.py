@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor, nn
 
-from chainrule.domain import channel_name
+from chainrule.domains import channel_name
 from chainrule.figures.cells import DIRECTIONS, taps_of
 from chainrule.figures.masks import whole_taps
 from chainrule.figures.style import (
@@ -31,8 +31,8 @@ from chainrule.figures.style import (
 from chainrule.layers.lstm import DiagonalBiLSTM, RowLSTM
 from chainrule.layers.masked import MaskedConv2d
 from chainrule.layers.masks import colour_groups
-from chainrule.layers.reach import colour_taps
-from chainrule.layers.sweep import diagonals_sweep, rows_sweep
+from chainrule.layers.receptive_field import colour_taps
+from chainrule.layers.scan_plan import diagonals_sweep, rows_sweep
 
 GATES = ("output", "input", "forget", "content")
 """As the layers keep them, first to last."""
@@ -43,7 +43,7 @@ def masked_convolutions(model: nn.Module) -> dict[str, MaskedConv2d]:
     """One masked convolution of each size and kind that the model has, by both, first to last.
 
     Example:
-        >>> from chainrule.domain import Binary
+        >>> from chainrule.domains import Binary
         >>> from chainrule.models.pixelcnn import PixelCNN
         >>> list(masked_convolutions(PixelCNN(Binary((1, 4, 4)), blocks=1, features=2)))
         ['mask A, 7×7', 'mask B, 3×3', 'mask B, 1×1']

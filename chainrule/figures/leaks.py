@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from torch import Tensor
 
-from chainrule.domain import channel_name
+from chainrule.checks import LeakReport
+from chainrule.domains import channel_name
 from chainrule.figures.fields import AFTER, LEAK, SEEN, UNSEEN, draw_sites, field
 from chainrule.figures.style import (
     ACCENT,
@@ -27,8 +28,7 @@ from chainrule.figures.style import (
     new_figure,
     plain,
 )
-from chainrule.laws import LeakReport
-from chainrule.words import counted
+from chainrule.formatting import counted
 
 REACH = 4
 """Rows and columns to each side of an output in the panel of offsets."""
@@ -57,7 +57,7 @@ def leak_figure(report: LeakReport, title: str = "") -> Figure:
 
     Example:
         >>> from torch import nn
-        >>> from chainrule.laws import check_leak
+        >>> from chainrule.checks import check_leak
         >>> report = check_leak(nn.Conv2d(1, 1, 3, padding=1), (1, 4, 4), levels=2, layout="n,c,h,w")
         >>> len(leak_figure(report).axes)
         2

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from chainrule.conditionals import Distributions
-from chainrule.domain import Binary, Domain, channel_name
+from chainrule.distributions import Distributions
+from chainrule.domains import Binary, Domain, channel_name
 from chainrule.figures.fields import PLACE, TALLEST
 from chainrule.figures.pixels import to_bytes
 from chainrule.figures.style import ACCENT, FAINT, INK, PLAIN, SMALL, WIDTH, bare, new_figure, plain
@@ -104,7 +104,7 @@ def conditionals_and_bits(model: AutoregressiveModel, x: Tensor) -> tuple[Distri
 
 def means(conditionals: Distributions) -> Tensor:
     """The mean of each conditional of one datum, on a scale from 0 (the lowest value) to 1: float64 [*shape], CPU."""
-    table = conditionals.table[0].detach().cpu().double()
+    table = conditionals.probs[0].detach().cpu().double()
     return table @ torch.linspace(0, 1, table.shape[-1], dtype=torch.float64)
 
 

@@ -15,7 +15,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from chainrule.domain import channel_name
+from chainrule.domains import channel_name
 from chainrule.errors import ChainruleError
 from chainrule.figures.style import (
     ACCENT,
@@ -84,7 +84,7 @@ def made_masks(model: MADE) -> MadeMasks:
     """The masks that the model's layers use.
 
     Example:
-        >>> from chainrule.domain import Binary
+        >>> from chainrule.domains import Binary
         >>> bool((made_masks(MADE(Binary((4,)), hidden=(8,))).paths.triu() == 0).all())
         True
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from chainrule.domain import Binary, Domain
+from chainrule.domains import Binary, Domain
 from chainrule.errors import ChainruleError
 
 CHUNK = 1024

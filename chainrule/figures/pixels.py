@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from chainrule.domain import Domain
+from chainrule.domains import Domain
 from chainrule.errors import ChainruleError
 from chainrule.files import refuse_existing, replacing
 
@@ -45,7 +45,7 @@ def grid(x: Tensor, domain: Domain, columns: int | None = None, scale: int | Non
         ChainruleError: data that are not images, no data, values outside the domain, or columns or scale below 1.
 
     Example:
-        >>> from chainrule.domain import Levels
+        >>> from chainrule.domains import Levels
         >>> picture = grid(torch.tensor([[[[0, 1], [2, 2]]]]), Levels((1, 2, 2), 3), scale=1)
         >>> np.asarray(picture)[2:4, 2:4].tolist()
         [[0, 128], [255, 255]]

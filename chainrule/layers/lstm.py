@@ -15,9 +15,15 @@ from torch import Tensor, nn
 
 from chainrule.layers.masked import MaskedMap, he_init
 from chainrule.layers.masks import colour_groups, degree_mask
-from chainrule.layers.reach import colour_taps, convolution_reach, diagonal_reach, mirrored_diagonal_reach, row_reach
+from chainrule.layers.receptive_field import (
+    colour_taps,
+    convolution_reach,
+    diagonal_reach,
+    mirrored_diagonal_reach,
+    row_reach,
+)
 from chainrule.layers.scan import lstm_scan
-from chainrule.layers.sweep import Sweep, diagonals_sweep, rows_sweep
+from chainrule.layers.scan_plan import Sweep, diagonals_sweep, rows_sweep
 
 
 class ImageLSTM(nn.Module):
@@ -85,7 +91,7 @@ class RowLSTM(ImageLSTM):
         return self.scan(x)
 
     def receptive_field(self, seen: Tensor) -> Tensor:
-        """The field of the states, bool [colours, H, W, D], given that of the input (`layers/reach.py`)."""
+        """The field of the states, bool [colours, H, W, D], given that of the input (`layers/receptive_field.py`)."""
         left = nn.functional.pad(seen, (0, 0, 1, 0))[:, :, :-1]
         here, there = self.mask.chunk(2, 1)
         return row_reach(gates_reach(seen, here) | gates_reach(left, there))
@@ -157,7 +163,7 @@ class LSTMBlock(nn.Module):
         return x + y if self.residual else y
 
     def receptive_field(self, seen: Tensor, *right: Tensor) -> Tensor:
-        """The field of the output, bool [colours, H, W, D], given that of the input (`layers/reach.py`)."""
+        """The field of the output, bool [colours, H, W, D], given that of the input (`layers/receptive_field.py`)."""
         field = map_reach(self.lstm.receptive_field(seen, *right), self.expand.mask)
         return seen | field if self.residual else field
 
@@ -232,7 +238,7 @@ def mask_b(out_features: int, in_features: int, colours: int) -> Tensor:
 
 
 def map_reach(seen: Tensor, mask: Tensor) -> Tensor:
-    """The field after a masked 1×1 convolution, bool [out, in], given that before it (`layers/reach.py`)."""
+    """The field after a masked 1×1 convolution, bool [out, in], given that before it (`layers/receptive_field.py`)."""
     groups = (colour_groups(features, len(seen)) for features in mask.shape)
     return convolution_reach(seen, colour_taps(mask[:, :, None, None], *groups))
 

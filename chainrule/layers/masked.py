@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from chainrule.layers.masks import convolution_mask
-from chainrule.layers.reach import colour_taps, convolution_reach
+from chainrule.layers.receptive_field import colour_taps, convolution_reach
 
 
 def he_init(weight: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:
@@ -105,7 +105,7 @@ class MaskedConv2d(nn.Module):
         return [(down, right) for down, right in taps if (down, right) != (0, 0)]
 
     def receptive_field(self, seen: Tensor) -> Tensor:
-        """The field of the output, bool [colours out, H, W, D], given that of the input (`layers/reach.py`)."""
+        """The field of the output, bool [colours out, H, W, D], given that of the input (`layers/receptive_field.py`)."""
         return convolution_reach(seen, self.taps)
 
 

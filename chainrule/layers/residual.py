@@ -40,7 +40,7 @@ class ResidualBlock(nn.Module):
         return x + y
 
     def receptive_field(self, seen: Tensor) -> Tensor:
-        """The field of the output, bool [colours, H, W, D], given that of the input (`layers/reach.py`)."""
+        """The field of the output, bool [colours, H, W, D], given that of the input (`layers/receptive_field.py`)."""
         field = seen
         for layer in (self.reduce, self.spread, self.expand):
             field = layer.receptive_field(field)
@@ -61,7 +61,7 @@ class ResidualStack(nn.Sequential):
         return [offset for block in cast("Iterable[ResidualBlock]", self) for offset in block.spread.offsets]
 
     def receptive_field(self, seen: Tensor) -> Tensor:
-        """The field of the last output, bool [colours, H, W, D], given that of the input (`layers/reach.py`)."""
+        """The field of the last output, bool [colours, H, W, D], given that of the input (`layers/receptive_field.py`)."""
         for block in cast("Iterable[ResidualBlock]", self):
             seen = block.receptive_field(seen)
         return seen

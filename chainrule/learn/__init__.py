@@ -12,10 +12,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from chainrule.errors import ChainruleError
-from chainrule.report import Page
+from chainrule.reports import Page
 
 if TYPE_CHECKING:
-    from chainrule.stages import Tell
+    from chainrule.reports.multi_stage_progress import Tell
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from chainrule.domain import Binary
+from chainrule.domains import Binary
 from chainrule.errors import ChainruleError
 from chainrule.layers.masked import he_init, masked
 from chainrule.learn.distribution import cross_entropy

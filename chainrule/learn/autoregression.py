@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from chainrule.domain import Column, Table
-from chainrule.domain.table import KNOTS
+from chainrule.domains import Column, Table
+from chainrule.domains.table import NUM_QUANTILES
 from chainrule.errors import ChainruleError
 from chainrule.models.base import AutoregressiveModel, evaluating
 
@@ -273,9 +273,9 @@ def window_table(series: ArrayLike, past: int, future: int, resolution: float) -
         >>> window_table([3.0, 5.0, 4.0], 1, 2, 0.5).names
         ('1 before', '1 after', '2 after')
     """
-    knots = tuple(np.quantile(_series(series), np.linspace(0, 1, KNOTS)).tolist())
+    quantiles = tuple(np.quantile(_series(series), np.linspace(0, 1, NUM_QUANTILES)).tolist())
     names = [f"{lag} before" for lag in range(past, 0, -1)] + [f"{step} after" for step in range(1, future + 1)]
-    return Table([Column(name, "real", knots=knots, dtype="float64", resolution=resolution) for name in names])
+    return Table([Column(name, "real", quantiles=quantiles, dtype="float64", resolution=resolution) for name in names])
 
 
 def next_log_prob(model: AutoregressiveModel, series: ArrayLike, past: int) -> Floats:

@@ -17,12 +17,12 @@ import torch.nn.functional as F
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from chainrule.conditionals import Distributions
-from chainrule.domain import Domain
+from chainrule.distributions import Distributions
+from chainrule.domains import Domain
 from chainrule.errors import ChainruleError
 from chainrule.layers.masked import MaskedConv2d, he_init
 from chainrule.layers.masks import colour_groups
-from chainrule.layers.reach import itself
+from chainrule.layers.receptive_field import itself
 from chainrule.layers.residual import ResidualBlock, ResidualStack
 from chainrule.models.base import AutoregressiveModel
 from chainrule.models.pixelcnn import PixelCNN
@@ -266,7 +266,7 @@ def colour_factors(model: AutoregressiveModel, x: Tensor, row: int, column: int)
         ChainruleError: a model of other data, data that it does not take, or a pixel beside the image.
 
     Example:
-        >>> from chainrule.domain import Levels
+        >>> from chainrule.domains import Levels
         >>> model = PixelCNN(Levels((3, 2, 2), 4), blocks=0, features=3)
         >>> colour_factors(model, torch.zeros(1, 3, 2, 2), 1, 0).exp().round(decimals=6).tolist()  # still uniform
         [[0.25, 0.25, 0.25]]
@@ -289,8 +289,8 @@ def plant_mask_b(model: PixelCNN, seed: int = 0) -> PixelCNN:
         the same model, changed.
 
     Example:
-        >>> from chainrule.domain import Binary
-        >>> from chainrule.laws import no_leak
+        >>> from chainrule.domains import Binary
+        >>> from chainrule.checks import no_leak
         >>> no_leak(plant_mask_b(PixelCNN(Binary((1, 2, 2)), blocks=0, features=4))).pairs
         ((0, 0), (1, 1), (2, 2), (3, 3))
     """
@@ -344,7 +344,7 @@ class PlainPixelCNN(PixelCNN):
         seed: draws the weights.
 
     Example:
-        >>> from chainrule.domain import Binary
+        >>> from chainrule.domains import Binary
         >>> PlainPixelCNN(Binary((1, 4, 4)), blocks=2, features=2).log_prob(torch.zeros(1, 1, 4, 4)).item() < 0
         True
     """
@@ -367,7 +367,7 @@ def start_at_random(model: PixelCNN, seed: int = 0) -> PixelCNN:
         the same model, changed.
 
     Example:
-        >>> from chainrule.domain import Binary
+        >>> from chainrule.domains import Binary
         >>> model = start_at_random(PixelCNN(Binary((1, 4, 4)), blocks=1, features=2))
         >>> bool((model.stack[0].expand.weight != 0).any())
         True
@@ -388,7 +388,7 @@ def first_gradient(model: PixelCNN, x: Tensor, seed: int = 0) -> float:
         seed: draws that output layer.
 
     Example:
-        >>> from chainrule.domain import Binary
+        >>> from chainrule.domains import Binary
         >>> first_gradient(PixelCNN(Binary((1, 4, 4)), blocks=1, features=4), torch.ones(2, 1, 4, 4)) > 0
         True
     """

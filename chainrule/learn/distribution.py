@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from chainrule.domain import Binary
+from chainrule.domains import Binary
 from chainrule.errors import ChainruleError
 
 MOST = 20

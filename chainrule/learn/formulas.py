@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chainrule.report import Page
+from chainrule.reports import Page
 
 MADE = "MADE (arXiv:1502.03509)"
 PIXEL_RNN = "PixelRNN (arXiv:1601.06759)"
@@ -257,7 +257,7 @@ FORMULAS: dict[str, Formula] = {
     "softmax": Formula(
         r"p(x_i = v \mid \mathbf{x}_{<i}) = \frac{e^{z_v}}{\sum_{u=0}^{255} e^{z_u}}",
         "p(x_{i} = v | x_{<i}) = e^{z_v} / Σ_{u} e^{z_u},  u = 0, …, 255",
-        f"{PIXEL_RNN}, section 2.2", "chainrule.conditionals.Conditionals.log_prob", "outputs",
+        f"{PIXEL_RNN}, section 2.2", "chainrule.distributions.Conditionals.log_prob", "outputs",
     ),
     "rounded-gaussian": Formula(
         r"P(v) = \Phi\!\left(\frac{v + \frac{1}{2} - \mu}{\sigma}\right) -"

@@ -138,7 +138,7 @@ def made_gradients(model: MADE, x: Tensor) -> list[Tensor]:
         ChainruleError: another depth, or direct weights.
 
     Example:
-        >>> from chainrule.domain import Binary
+        >>> from chainrule.domains import Binary
         >>> dw, dv = made_gradients(MADE(Binary((3,)), hidden=(4,)), torch.ones(2, 3))
         >>> dw.shape, dv.shape
         (torch.Size([4, 3]), torch.Size([3, 4]))
@@ -183,7 +183,7 @@ def descend(network: Network, x: Floats, y: Floats, rate: float, steps: int) -> 
 
 
 def _two_layers(model: MADE) -> tuple[MaskedLinear, MaskedLinear]:
-    if len(model.hidden) != 1 or model.direct:
+    if len(model.hidden) != 1 or model.direct_connections:
         raise ChainruleError("the gradients by hand are those of a MADE with one hidden layer and no direct weights")
     return cast(MaskedLinear, model.layers[0]), model.output
 

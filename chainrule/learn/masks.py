@@ -91,8 +91,8 @@ def masks_in(model: MADE) -> tuple[list[Tensor], Tensor | None]:
     """The masks that the layers of a model use: M^W … M^V, and M^A where it has direct weights.
 
     Example:
-        >>> from chainrule.domain import Binary
-        >>> masks, direct = masks_in(MADE(Binary((3,)), hidden=(8,), direct=True))
+        >>> from chainrule.domains import Binary
+        >>> masks, direct = masks_in(MADE(Binary((3,)), hidden=(8,), direct_connections=True))
         >>> [tuple(mask.shape) for mask in masks], tuple(direct.shape)
         ([(8, 3), (3, 8)], (3, 3))
     """
@@ -110,7 +110,7 @@ def with_comparisons(model: MADE, hidden: bool, output: bool) -> MADE:
         output: is that of M^V?
 
     Example:
-        >>> from chainrule.domain import Binary
+        >>> from chainrule.domains import Binary
         >>> model = MADE(Binary((3,)), hidden=(8,))
         >>> with_comparisons(model, hidden=False, output=False).receptive_field().int().tolist()
         [[1, 0, 0], [1, 1, 0], [1, 1, 0]]

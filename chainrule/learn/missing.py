@@ -8,8 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from chainrule.domain import Domain
-from chainrule.evidence import check_evidence
+from chainrule.domains import Domain
+from chainrule.inference.conditioning import check_evidence
 from chainrule.learn.orders import outcomes
 from chainrule.models.base import AutoregressiveModel, Density, evaluating
 
@@ -25,7 +25,7 @@ def completions_of(domain: Domain, x: Tensor, evidence: Tensor) -> Tensor:
         ChainruleError: a domain of more than 2^16 outcomes.
 
     Example:
-        >>> from chainrule.domain import Binary
+        >>> from chainrule.domains import Binary
         >>> completions_of(Binary((3,)), torch.tensor([1, 0, 0]), torch.tensor([True, False, True])).tolist()
         [[1, 0, 0], [1, 1, 0]]
     """

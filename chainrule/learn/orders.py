@@ -15,12 +15,12 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from chainrule.choices import Drawing
-from chainrule.domain import Domain, Grid
+from chainrule.domains import Domain, Grid
 from chainrule.errors import ChainruleError
-from chainrule.models.base import AutoregressiveModel, Density, evaluating, summed
+from chainrule.models.base import AutoregressiveModel, Density, evaluating, sum_sites
 from chainrule.models.ensemble import Ensemble
-from chainrule.schedule import Schedule, one_by_one
+from chainrule.sampling.draws import Drawing
+from chainrule.sampling.schedules import Schedule, one_by_one
 from chainrule.seeding import site_noise
 
 LogProb = Callable[[Tensor], Tensor]
@@ -58,7 +58,7 @@ def sample_by_hand(
     with evaluating(model):
         for site in torch.split(model.order.sites, 1):
             conditionals = model.conditionals(x)  # a whole pass: all D
-            drawn = conditionals.at(site).icdf(noise[:, site])
+            drawn = conditionals.select_sites(site).icdf(noise[:, site])
             x.flatten(1)[:, site] = drawn
     return x
 
@@ -163,10 +163,10 @@ def draw_in_steps(
     choose, scale = Drawing(noise), torch.linspace(0, 1, model.domain.levels, dtype=torch.float64)
     for sites in schedule or one_by_one(model.order):
         with evaluating(model):
-            conditionals = model.conditionals(x).at(sites)
+            conditionals = model.conditionals(x).select_sites(sites)
         x, expected, known = x.clone(), expected.clone(), known.clone()
         x.flatten(1)[:, sites] = choose(sites, conditionals)
-        expected[:, sites] = conditionals.table.double() @ scale
+        expected[:, sites] = conditionals.probs.double() @ scale
         known[sites] = True
         yield Step(sites, x, known.view(model.domain.shape), expected.view_as(x))
 
@@ -190,7 +190,7 @@ def log_prob_in_steps(model: AutoregressiveModel, x: Tensor, schedule: Schedule)
     known, total = torch.zeros_like(x), torch.zeros(len(x), dtype=torch.float64)
     for sites in schedule:
         with evaluating(model):
-            conditionals = model.conditionals(known).at(sites)
+            conditionals = model.conditionals(known).select_sites(sites)
         values = x.flatten(1)[:, sites]
         total += conditionals.log_prob(values).double().sum(1)
         known.flatten(1)[:, sites] = values
@@ -270,9 +270,9 @@ def mean_of_conditionals(
         raise ValueError(f"of must be 'logits' or 'probabilities', not {of!r}")
     if not isinstance(Ensemble(models).domain, Grid):
         raise ChainruleError("conditionals are averaged of sites with levels alone; take a Binary or Levels domain")
-    log_p = torch.stack([model.conditionals(x).log_table for model in models]).double()  # [K, n, *shape, levels]
+    log_p = torch.stack([model.conditionals(x).log_probs for model in models]).double()  # [K, n, *shape, levels]
     mixed = log_p.mean(0).log_softmax(-1) if of == "logits" else log_p.exp().mean(0).log()
-    return summed(mixed.gather(-1, x.long().unsqueeze(-1)))
+    return sum_sites(mixed.gather(-1, x.long().unsqueeze(-1)))
 
 
 def distance(p: Tensor, q: Tensor) -> float:

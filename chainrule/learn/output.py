@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from chainrule.conditionals import Conditionals
-from chainrule.domain import Levels
+from chainrule.distributions import Conditionals
+from chainrule.domains import Levels
 from chainrule.errors import ChainruleError
 
 Masses = tuple[Tensor, Tensor, Tensor]
@@ -149,7 +149,7 @@ class GaussianLevels(Levels):
 
     Example:
         >>> domain = GaussianLevels((1, 8, 8), 17, components=2)
-        >>> domain.parameters, domain.conditionals(torch.zeros(1, 1, 8, 8, 6)).table.sum(-1).unique().round(decimals=5)
+        >>> domain.outputs_per_site, domain.conditionals(torch.zeros(1, 1, 8, 8, 6)).probs.sum(-1).unique().round(decimals=5)
         (6, tensor([1.]))
     """
 

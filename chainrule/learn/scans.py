@@ -189,7 +189,7 @@ def retold(model: PixelRNN, kind: type[PlainRows] | type[PlainDiagonals]) -> Pix
         ValueError: a model of the other cell.
 
     Example:
-        >>> from chainrule.domain import Binary
+        >>> from chainrule.domains import Binary
         >>> model = PixelRNN(Binary((1, 3, 4)), "diagonal", layers=1, features=2)
         >>> type(retold(model, PlainDiagonals).stack.blocks[0].lstm).__name__
         'PlainDiagonals'

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chainrule.domain import Domain
+from chainrule.domains import Domain
 from chainrule.errors import ChainruleError
 from chainrule.models.base import AutoregressiveModel, Density
 from chainrule.models.ensemble import Ensemble

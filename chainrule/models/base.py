@@ -13,12 +13,12 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from chainrule.choices import Drawing
-from chainrule.conditionals import Distributions
-from chainrule.domain import Domain
+from chainrule.distributions import Distributions
+from chainrule.domains import Domain
+from chainrule.domains.orders import Order
 from chainrule.errors import ChainruleError
-from chainrule.order import Order
-from chainrule.schedule import Schedule, one_by_one
+from chainrule.sampling.draws import Drawing
+from chainrule.sampling.schedules import Schedule, one_by_one
 
 
 class Density(nn.Module, ABC):
@@ -48,7 +48,7 @@ class Density(nn.Module, ABC):
         """
 
     @abstractmethod
-    def log_prob_of(self, x: Tensor, evidence: Tensor) -> Tensor:
+    def log_marginal(self, x: Tensor, evidence: Tensor) -> Tensor:
         """log p(x_e) in nats, [n]: of the sites that are marked as evidence, all others summed out.
 
         Exact: the evidence must be the first sites of the order, and `given` finds a model of which it is.
@@ -110,11 +110,11 @@ class Density(nn.Module, ABC):
         return by_pattern(x, self.log_prob, self._log_prob_of_given)
 
     def _log_prob_of_given(self, x: Tensor, evidence: Tensor) -> Tensor:
-        """`log_prob_of` this evidence, bool [D], by a density that takes it first."""
+        """`log_marginal` this evidence, bool [D], by a density that takes it first."""
         density = self.given(evidence.cpu())
         if density is None:
             raise ChainruleError(not_first(self))
-        return density.log_prob_of(x, evidence)
+        return density.log_marginal(x, evidence)
 
     @property
     def kept(self) -> int:
@@ -182,9 +182,9 @@ class AutoregressiveModel(Density):
         """The D distributions p(x_i | x_<i) for data x [n, *shape], all at once: the definition of the model."""
 
     def log_prob(self, x: Tensor) -> Tensor:
-        return summed(self.conditionals(self.domain.check(x)).log_prob(x))
+        return sum_sites(self.conditionals(self.domain.check(x)).log_prob(x))
 
-    def log_prob_of(self, x: Tensor, evidence: Tensor) -> Tensor:
+    def log_marginal(self, x: Tensor, evidence: Tensor) -> Tensor:
         if not bool(self.order.is_prefix(evidence).all()):
             raise ChainruleError(f"the evidence is not the first sites of the order of this {type(self).__name__}")
         if not bool(evidence.any()):
@@ -192,7 +192,7 @@ class AutoregressiveModel(Density):
         known = evidence.expand(len(x), -1).view(x.shape).to(x.device)
         x = self.domain.check(torch.where(known, x, torch.zeros_like(x)))
         by_site = self.conditionals(x).log_prob(x)
-        return summed(torch.where(known, by_site, torch.zeros_like(by_site)))
+        return sum_sites(torch.where(known, by_site, torch.zeros_like(by_site)))
 
     def given(self, evidence: Tensor, members: int = 1, seed: int = 0) -> Density | None:  # noqa: ARG002
         return self if bool(self.order.is_prefix(evidence)) else None
@@ -231,7 +231,7 @@ class AutoregressiveModel(Density):
 
     def predict(self, state: Any) -> Distributions:
         """The conditionals of the next group: [n, g]."""
-        return self.conditionals(state.x).at(self.schedule[state.step])
+        return self.conditionals(state.x).select_sites(self.schedule[state.step])
 
     def advance(self, state: Any, values: Tensor) -> Any:
         """The state after the next group took `values` [n, g]; `state` itself stays as it was."""
@@ -318,7 +318,7 @@ def not_first(model: Density) -> str:
     )
 
 
-def known_in(x: Tensor) -> Tensor:
+def observed_mask(x: Tensor) -> Tensor:
     """bool [n, D]: which values are there; in tables, missing ones are NaN."""
     return ~x.flatten(1).isnan()
 
@@ -331,7 +331,7 @@ def by_pattern(x: Tensor, whole: Callable[[Tensor], Tensor], part: Callable[[Ten
         whole: gives log p(x) of data of which nothing is missing.
         part: gives log p of the sites of a pattern, bool [D], for data with zeros elsewhere.
     """
-    known = known_in(x)
+    known = observed_mask(x)
     if bool(known.all()):
         return whole(x)
     patterns, which = torch.unique(known, dim=0, return_inverse=True)
@@ -344,7 +344,7 @@ def by_pattern(x: Tensor, whole: Callable[[Tensor], Tensor], part: Callable[[Ten
     return torch.cat(found)[torch.cat(rows).argsort()]
 
 
-def summed(by_site: Tensor) -> Tensor:
+def sum_sites(by_site: Tensor) -> Tensor:
     """Log-probabilities by site [n, *shape], summed for each datum, in float64: [n]."""
     return by_site.flatten(1).sum(1, dtype=sum_dtype(by_site))
 

@@ -28,7 +28,7 @@ class Ensemble(Density):
         ChainruleError: no models, models of different domains, or what is no model.
 
     Example:
-        >>> from chainrule.domain import Binary
+        >>> from chainrule.domains import Binary
         >>> from chainrule.models.made import MADE
         >>> ensemble = Ensemble(MADE(Binary((4,)), hidden=(8,), agnostic="both").members(3))
         >>> total = sum(ensemble.log_prob(x).exp().sum() for x in ensemble.domain.outcomes())
@@ -61,8 +61,8 @@ class Ensemble(Density):
     def log_prob(self, x: Tensor) -> Tensor:
         return self._mean([model.log_prob(x) for model in self.members])
 
-    def log_prob_of(self, x: Tensor, evidence: Tensor) -> Tensor:
-        return self._mean([model.log_prob_of(x, evidence) for model in self.members])
+    def log_marginal(self, x: Tensor, evidence: Tensor) -> Tensor:
+        return self._mean([model.log_marginal(x, evidence) for model in self.members])
 
     def given(self, evidence: Tensor, members: int = 1, seed: int = 0) -> Density | None:
         """The average of what its members give; None where one of them cannot: the others are not this density."""
@@ -80,7 +80,7 @@ class Ensemble(Density):
         return self if same else Ensemble(models)
 
     def drawn(self, x: Tensor, evidence: Tensor, noise: Tensor) -> Iterator[tuple[AutoregressiveModel, Tensor]]:
-        log_weights = torch.stack([model.log_prob_of(x.to(model.device), evidence) for model in self.members], -1)
+        log_weights = torch.stack([model.log_marginal(x.to(model.device), evidence) for model in self.members], -1)
         weights = log_weights.cpu().double().softmax(-1)
         ends = weights.cumsum(-1)
         chosen = (noise[:, None] >= ends[:, :-1]).sum(-1)

@@ -14,21 +14,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from chainrule.conditionals import Conditionals
-from chainrule.domain import Domain, Grid
+from chainrule.distributions import Conditionals
+from chainrule.domains import Domain, Grid
+from chainrule.domains.orders import Order, Side, as_turn
 from chainrule.errors import ChainruleError
 from chainrule.layers.lstm import LSTMStack
 from chainrule.layers.masked import MaskedConv2d
 from chainrule.layers.masks import colour_groups
-from chainrule.layers.reach import itself
-from chainrule.layers.recurrent_steps import LSTMSteps
+from chainrule.layers.receptive_field import itself
 from chainrule.layers.residual import ResidualBlock, ResidualStack
-from chainrule.layers.steps import NoSteps, ResidualSteps, Steps
-from chainrule.layers.wavefront import slope, wavefront
 from chainrule.models.base import AutoregressiveModel, encoded
-from chainrule.models.image_walk import ImageWalk, Stepped
-from chainrule.order import Order, Side, as_turn
-from chainrule.schedule import Schedule
+from chainrule.sampling.conv_cache import NoSteps, ResidualSteps, Steps
+from chainrule.sampling.image_cache import ImageWalk, Stepped
+from chainrule.sampling.lstm_cache import LSTMSteps
+from chainrule.sampling.schedules import Schedule
+from chainrule.sampling.wavefront import slope, wavefront
 from chainrule.seeding import Seed, as_seed, generator
 
 Scan = Order | Sequence[int] | Side | None
@@ -85,7 +85,7 @@ class ImageModel(AutoregressiveModel):
         self.position = nn.Parameter(torch.zeros(2 * features, *shape[1:])) if position_bias else None
         self.stack = stack(shape, rng)
         self.head = MaskedConv2d(wide, wide, 1, "B", rng)
-        self.output = MaskedConv2d(wide, torch.arange(shape[0]).repeat_interleave(domain.parameters), 1, "B", rng)
+        self.output = MaskedConv2d(wide, torch.arange(shape[0]).repeat_interleave(domain.outputs_per_site), 1, "B", rng)
         nn.init.zeros_(self.output.weight)  # all conditionals start uniform
 
     @property
@@ -98,7 +98,7 @@ class ImageModel(AutoregressiveModel):
         h: Tensor = self.stack(*(self._placed(layer(x)) for layer in self.firsts))
         logits: Tensor = self.output(F.relu(self.head(F.relu(h))))
         # [n, C·K, H, W] to [n, C, H, W, K]
-        by_colour = logits.view(len(x), self.domain.shape[0], self.domain.parameters, *logits.shape[2:])
+        by_colour = logits.view(len(x), self.domain.shape[0], self.domain.outputs_per_site, *logits.shape[2:])
         return self.domain.conditionals(self.turn.back(by_colour).movedim(2, -1))
 
     def _placed(self, h: Tensor) -> Tensor:

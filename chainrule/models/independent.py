@@ -7,11 +7,11 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
-from chainrule.conditionals import Distributions
-from chainrule.domain import Domain
-from chainrule.models.base import AutoregressiveModel, Density, summed
-from chainrule.order import raster
-from chainrule.schedule import Schedule
+from chainrule.distributions import Distributions
+from chainrule.domains import Domain
+from chainrule.domains.orders import raster
+from chainrule.models.base import AutoregressiveModel, Density, sum_sites
+from chainrule.sampling.schedules import Schedule
 from chainrule.seeding import Seed, as_seed
 
 
@@ -23,7 +23,7 @@ class Independent(AutoregressiveModel):
         seed: taken as by every model; nothing is drawn, since all distributions start as the domain has them.
 
     Example:
-        >>> from chainrule.domain import Binary
+        >>> from chainrule.domains import Binary
         >>> round(Independent(Binary((3,))).log_prob(torch.tensor([[0, 1, 1]])).exp().item(), 6)
         0.125
     """
@@ -41,10 +41,10 @@ class Independent(AutoregressiveModel):
         """All sites at once."""
         return Schedule((self.order.sites,))
 
-    def log_prob_of(self, x: Tensor, evidence: Tensor) -> Tensor:
+    def log_marginal(self, x: Tensor, evidence: Tensor) -> Tensor:
         known = evidence.expand(len(x), -1).view(x.shape).to(x.device)
         x = self.domain.check(torch.where(known, x, torch.zeros_like(x)))
-        return summed(self.conditionals(x).log_prob(x) * known)
+        return sum_sites(self.conditionals(x).log_prob(x) * known)
 
     def given(self, evidence: Tensor, members: int = 1, seed: int = 0) -> Density:  # noqa: ARG002
         """Itself: no site tells of another, so it is exact on all evidence."""

@@ -16,19 +16,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from chainrule.choices import Drawing
-from chainrule.conditionals import Distributions
-from chainrule.domain import Domain
+from chainrule.distributions import Distributions
+from chainrule.domains import Domain
+from chainrule.domains.orders import Order, as_order
 from chainrule.errors import ChainruleError
-from chainrule.layers.inner_loop import Program, draw
-from chainrule.layers.ladder import Climb, Ladder, Network, ladder
 from chainrule.layers.masked import MaskedLinear
 from chainrule.layers.masks import degree_mask
-from chainrule.layers.reach import linear_reach
-from chainrule.models.base import AutoregressiveModel, Density, by_pattern, encoded, not_first, summed
+from chainrule.layers.receptive_field import linear_reach
+from chainrule.models.base import AutoregressiveModel, Density, by_pattern, encoded, not_first, sum_sites
 from chainrule.models.ensemble import Ensemble
-from chainrule.order import Order, as_order
-from chainrule.schedule import Schedule
+from chainrule.sampling.draws import Drawing
+from chainrule.sampling.mlp_cache import Climb, Ladder, Network, ladder
+from chainrule.sampling.mlp_numba import Program, draw
+from chainrule.sampling.schedules import Schedule
 from chainrule.seeding import Seed, as_seed, generator
 
 Agnostic = Literal["order", "connectivity", "both"]
@@ -67,17 +67,17 @@ class MADE(AutoregressiveModel):
     Args:
         domain: what a datum is; its shape is flattened.
         hidden: the width of each hidden layer.
-        direct: adds masked weights straight from inputs to outputs (as in the paper).
+        direct_connections: adds masked weights straight from inputs to outputs (as in the paper).
         order: the sites in the order in which they are taken; raster order unless given.
         agnostic: what is drawn anew in training: the order, the connectivity (the hidden degrees), or both.
-        masks: how many members training goes through in turn; without a number each update draws a new one.
+        num_masks: how many members training goes through in turn; without a number each update draws a new one.
         seed: draws the hidden degrees, the weights, and the members.
 
     Raises:
         ChainruleError: a layer of width under 1, an order of other sites, or masks without `agnostic`.
 
     Example:
-        >>> from chainrule.domain import Binary
+        >>> from chainrule.domains import Binary
         >>> model = MADE(Binary((4,)), hidden=(8, 8), agnostic="both")
         >>> member = model.member(order=(3, 1, 0, 2), seed=5)
         >>> total = sum(member.log_prob(x).exp().sum() for x in model.domain.outcomes())
@@ -91,17 +91,17 @@ class MADE(AutoregressiveModel):
         self,
         domain: Domain,
         hidden: Sequence[int] = (500,),
-        direct: bool = False,
+        direct_connections: bool = False,
         order: Order | Sequence[int] | None = None,
         agnostic: Agnostic | None = None,
-        masks: int | None = None,
+        num_masks: int | None = None,
         seed: Seed = 0,
     ) -> None:
         super().__init__()
         if isinstance(hidden, int):
             raise ChainruleError(f"hidden names the width of each layer, such as ({hidden},); it is {hidden}")
-        self.domain, self.hidden, self.direct = domain, tuple(hidden), direct
-        self.agnostic, self.masks = agnostic, masks
+        self.domain, self.hidden, self.direct_connections = domain, tuple(hidden), direct_connections
+        self.agnostic, self.num_masks = agnostic, num_masks
         self.order, self.seed = as_order(order, domain), as_seed(seed)
         self._check()
         rng = generator(self.seed)
@@ -113,7 +113,7 @@ class MADE(AutoregressiveModel):
         with torch.no_grad():
             self.output.bias.copy_(initial.flatten())
         self._shape = tuple(initial.shape)  # of the numbers of a datum
-        self.skip = linears[depth + 1] if direct else None
+        self.skip = linears[depth + 1] if direct_connections else None
         if self.skip is not None:
             nn.init.zeros_(self.skip.weight)
 
@@ -123,10 +123,10 @@ class MADE(AutoregressiveModel):
             raise ChainruleError(f"hidden layers need a width of at least 1, and hidden is {list(self.hidden)}")
         if self.agnostic not in (None, *AGNOSTIC):
             raise ChainruleError(f"agnostic must be one of {', '.join(AGNOSTIC)}, not {self.agnostic!r}")
-        if self.masks is not None and (self.agnostic is None or self.masks < 1):
+        if self.num_masks is not None and (self.agnostic is None or self.num_masks < 1):
             raise ChainruleError(
                 f"masks is the number of members that training goes through, at least 1 and only with agnostic "
-                f"({', '.join(AGNOSTIC)}); it is {self.masks}, and agnostic is {self.agnostic}"
+                f"({', '.join(AGNOSTIC)}); it is {self.num_masks}, and agnostic is {self.agnostic}"
             )
 
     def conditionals(self, x: Tensor) -> Distributions:
@@ -148,25 +148,25 @@ class MADE(AutoregressiveModel):
             return self._masks(order, degrees, torch.promote_types(self._weight.dtype, torch.float32))
 
         def whole(x: Tensor) -> Tensor:
-            return summed(self._through(self.domain.check(x), drawn(order)).log_prob(x))
+            return sum_sites(self._through(self.domain.check(x), drawn(order)).log_prob(x))
 
         def part(x: Tensor, known: Tensor) -> Tensor:
             if not self.any_order and not bool(order.is_prefix(known.cpu())):
                 raise ChainruleError(not_first(self))
             conditionals = self._through(self.domain.check(x), drawn(order.first(known.cpu())))
-            return summed(conditionals.log_prob(x) * known)
+            return sum_sites(conditionals.log_prob(x) * known)
 
         return by_pattern(x, whole, part)
 
     def _turn(self, update: int) -> tuple[Order, list[Tensor]]:
         """Order and hidden degrees of the member whose turn it is."""
-        order, seed = self._draw(update if self.masks is None else update % self.masks, self.seed)
+        order, seed = self._draw(update if self.num_masks is None else update % self.num_masks, self.seed)
         return order, hidden_degrees(self.domain.sites, self.hidden, generator(seed))
 
     @property
     def any_order(self) -> bool:
         """Is it trained for all orders, so that one can be chosen?"""
-        return self.agnostic in ("order", "both") and self.masks is None
+        return self.agnostic in ("order", "both") and self.num_masks is None
 
     def _through(self, x: Tensor, masks: Sequence[Tensor]) -> Distributions:
         """The conditionals of the member with these masks, one for each of `_linears`."""
@@ -195,7 +195,7 @@ class MADE(AutoregressiveModel):
         degrees = [inputs, *(m.to(inputs) for m in hidden)]  # degrees[l][k]: unit k of layer l sees the first m sites
         masks = [degree_mask(above, below, strict=False, dtype=dtype) for below, above in pairwise(degrees)]
         masks.append(degree_mask(outputs, degrees[-1], strict=True, dtype=dtype))
-        return [*masks, degree_mask(outputs, inputs, strict=True, dtype=dtype)] if self.direct else masks
+        return [*masks, degree_mask(outputs, inputs, strict=True, dtype=dtype)] if self.direct_connections else masks
 
     def receptive_field(self) -> Tensor:
         sites = torch.arange(self.domain.sites)
@@ -299,7 +299,7 @@ class MADE(AutoregressiveModel):
             ChainruleError: n < 1, or more than there are.
 
         Example:
-            >>> from chainrule.domain import Binary
+            >>> from chainrule.domains import Binary
             >>> family = MADE(Binary((4,)), hidden=(8,), agnostic="both")
             >>> len({member.order for member in family.members(3)})
             3
@@ -314,7 +314,7 @@ class MADE(AutoregressiveModel):
         Raises:
             ChainruleError: n < 1, or more than there are.
         """
-        most = 1 if self.agnostic is None else self.masks
+        most = 1 if self.agnostic is None else self.num_masks
         if n < 1 or n > (most or n):
             raise ChainruleError(f"the number of members must be {f'1 to {most}' if most else 'at least 1'}, not {n}")
         return most
@@ -328,17 +328,17 @@ class MADE(AutoregressiveModel):
         if self.agnostic is None or (members == 1 and bool(self.order.is_prefix(evidence))):
             return super().given(evidence)
         self.check_members(members)
-        source = seed if self.masks is None else self.seed
-        drawn = [self._draw(number, source) for number in range(self.masks or members)]
+        source = seed if self.num_masks is None else self.seed
+        drawn = [self._draw(number, source) for number in range(self.num_masks or members)]
         if self.any_order:
             drawn = [(order.first(evidence), key) for order, key in drawn]
         fitting = [self._member(*each) for each in drawn if bool(each[0].is_prefix(evidence))][:members]
         return Ensemble(fitting) if len(fitting) > 1 else next(iter(fitting), None)
 
     def learns_from(self, evidence: Tensor) -> bool:
-        if self.masks is None:
+        if self.num_masks is None:
             return self.any_order or super().learns_from(evidence)
-        return all(bool(self._draw(number, self.seed)[0].is_prefix(evidence)) for number in range(self.masks))
+        return all(bool(self._draw(number, self.seed)[0].is_prefix(evidence)) for number in range(self.num_masks))
 
     def _draw(self, number: int, seed: int) -> tuple[Order, int]:
         """Order and seed of a member; number 0 is this model itself."""
@@ -358,7 +358,7 @@ class MADE(AutoregressiveModel):
         member = copy.deepcopy(self, {id(each): each for each in shared})
         for name in planned:  # they are of this order, and of these degrees
             del vars(member)[name]
-        member.order, member.seed, member.agnostic, member.masks = order, seed, None, None
+        member.order, member.seed, member.agnostic, member.num_masks = order, seed, None, None
         masks = member._masks(order, hidden_degrees(self.domain.sites, self.hidden, generator(seed)))
         for layer, mask in zip(member._linears, masks, strict=True):
             layer.mask = mask

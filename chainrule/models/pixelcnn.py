@@ -5,7 +5,7 @@ van den Oord, Kalchbrenner, Kavukcuoglu: Pixel Recurrent Neural Networks. 2016, 
 
 from __future__ import annotations
 
-from chainrule.domain import Domain
+from chainrule.domains import Domain
 from chainrule.layers.residual import ResidualBlock, ResidualStack
 from chainrule.models.image import ImageModel, Scan, check_depth
 from chainrule.seeding import Seed
@@ -29,7 +29,7 @@ class PixelCNN(ImageModel):
 
     Example:
         >>> import torch
-        >>> from chainrule.domain import Binary
+        >>> from chainrule.domains import Binary
         >>> model = PixelCNN(Binary((1, 5, 7)), blocks=2, features=4)
         >>> model.conditionals(torch.zeros(3, 1, 5, 7)).logits.shape
         torch.Size([3, 1, 5, 7])

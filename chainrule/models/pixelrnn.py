@@ -10,7 +10,7 @@ from typing import Literal
 
 import torch
 
-from chainrule.domain import Domain
+from chainrule.domains import Domain
 from chainrule.errors import ChainruleError
 from chainrule.layers.lstm import DiagonalBiLSTM, LSTMBlock, LSTMStack, RowLSTM
 from chainrule.layers.masked import MaskedConv2d
@@ -47,7 +47,7 @@ class PixelRNN(ImageModel):
             asked of a Row LSTM.
 
     Example:
-        >>> from chainrule.domain import Levels
+        >>> from chainrule.domains import Levels
         >>> model = PixelRNN(Levels((3, 5, 7), 256), "diagonal", layers=2, features=6, full_context=True)
         >>> model.conditionals(torch.zeros(2, 3, 5, 7)).logits.shape
         torch.Size([2, 3, 5, 7, 256])

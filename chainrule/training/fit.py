@@ -17,19 +17,19 @@ from torch import Tensor
 
 from chainrule.checkpoint import FORMAT, describe, read_config
 from chainrule.data import Data, Split, as_split
-from chainrule.domain import Table
+from chainrule.domains import Table
 from chainrule.errors import ChainruleError, TrainingStopped
+from chainrule.formatting import counted
 from chainrule.hardware import keep_freed_memory
-from chainrule.models.base import AutoregressiveModel, known_in, not_first
+from chainrule.models.base import AutoregressiveModel, not_first, observed_mask
 from chainrule.progress import Bar, bar
-from chainrule.training.board import Board
 from chainrule.training.history import History
 from chainrule.training.processes import Processes, processes
 from chainrule.training.settings import EPOCHS, Settings, as_settings
 from chainrule.training.state import RunFolder
+from chainrule.training.tensorboard import Board
 from chainrule.training.trainer import Trainer
 from chainrule.version import __version__
-from chainrule.words import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,7 +69,7 @@ def fit(
         TrainingStopped: interrupted, or a loss that is no longer a number; the last good weights are kept.
 
     Example:
-        >>> from chainrule.domain import Binary
+        >>> from chainrule.domains import Binary
         >>> from chainrule.models.made import MADE
         >>> x = torch.tensor([[0, 0], [1, 1]]).repeat(50, 1)
         >>> history = fit(MADE(Binary((2,)), hidden=(8,)), x, epochs=100, lr=0.05, progress=False)
@@ -169,7 +169,7 @@ def _check(model: AutoregressiveModel, settings: Settings, data: _Sets) -> None:
 
 def _check_values(model: AutoregressiveModel, x: Tensor) -> None:
     """Raises ChainruleError for values outside the domain, or for missing ones that the model does not take."""
-    known = known_in(x)
+    known = observed_mask(x)
     model.domain.check(torch.where(known.view(x.shape), x, torch.zeros_like(x)))
     patterns = torch.unique(known[~known.all(1)], dim=0)
     if not all(model.learns_from(pattern) for pattern in patterns):

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from chainrule.domain import Grid
+from chainrule.domains import Grid
 from chainrule.errors import ChainruleError
 from chainrule.hardware import has_bfloat16
 from chainrule.models import MADE, PixelCNN

@@ -20,14 +20,14 @@ from torch import Tensor
 
 from chainrule.data import Split
 from chainrule.errors import TrainingStopped
-from chainrule.models.base import AutoregressiveModel, known_in
+from chainrule.formatting import counted
+from chainrule.inference.evaluate import log_prob_all
+from chainrule.models.base import AutoregressiveModel, observed_mask
 from chainrule.progress import Bar
 from chainrule.seeding import generator
-from chainrule.tasks.evaluate import log_prob_all
 from chainrule.training.history import History, Row
 from chainrule.training.processes import Processes
 from chainrule.training.settings import Settings
-from chainrule.words import counted
 
 LINES = 50
 """So many epochs are told of in lines of their own, evenly spread where there are more."""
@@ -82,7 +82,7 @@ class Trainer:
     @cached_property
     def has_bits(self) -> bool:
         """Do bits/dim of the validation set mean something? Not where a column is real or values are missing."""
-        complete = self.valid is None or bool(known_in(self.valid.values()).all())
+        complete = self.valid is None or bool(observed_mask(self.valid.values()).all())
         return self.model.domain.discrete and complete
 
     @property

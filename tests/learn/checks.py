@@ -35,7 +35,7 @@ def site_by_site(model: cr.AutoregressiveModel, x: torch.Tensor) -> torch.Tensor
     """Σ_i log p(x_i | x_<i), each conditional computed with zeros in place of what does not come before."""
     total, canvas = torch.zeros(len(x), dtype=torch.float64), torch.zeros_like(x)
     for site in model.order.sites.tolist():
-        table = model.conditionals(canvas).log_table.flatten(1, -2)[:, site]
+        table = model.conditionals(canvas).log_probs.flatten(1, -2)[:, site]
         values = x.flatten(1)[:, site]
         total += table[torch.arange(len(x)), values.long()]
         canvas.flatten(1)[:, site] = values

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import chainrule as cr
-from chainrule.conditionals import Conditionals
+from chainrule.distributions import Conditionals
 from chainrule.layers.masked import MaskedLinear
 from chainrule.layers.masks import convolution_mask, degree_mask
 from chainrule.layers.residual import ResidualBlock
@@ -15,7 +15,7 @@ from chainrule.learn.convolution import colour_factors, convolve
 from chainrule.learn.masks import paths
 from chainrule.learn.output import mass_of_levels
 from chainrule.learn.recurrence import lstm_step, plain_jacobian, plain_step
-from learn.checks import computes, moved, site_by_site
+from tests.learn.checks import computes, moved, site_by_site
 
 M1, M2, SITES = torch.tensor([1, 3, 2, 1]), torch.tensor([2, 1, 3]), torch.arange(1, 5)
 """The degrees of two layers and of the inputs, D = 4."""
@@ -95,7 +95,7 @@ def colours() -> None:
     canvas[:, :, 1, 1] = 0
     for colour in (2, 1, 0):  # what a colour may not see is taken away before it is asked for
         canvas[:, colour, 1, 0] = 0
-        table = model.conditionals(canvas).log_table[:, colour, 1, 0]
+        table = model.conditionals(canvas).log_probs[:, colour, 1, 0]
         torch.testing.assert_close(found[:, colour], table.gather(1, x[:, colour, 1, 0, None])[:, 0])
     whole = sum(colour_factors(model, x, row, column).sum(1) for row in range(2) for column in range(2))
     torch.testing.assert_close(whole, model.log_prob(x))

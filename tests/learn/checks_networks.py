@@ -11,7 +11,7 @@ from chainrule.learn import backprop
 from chainrule.learn.autoencoder import Autoencoder
 from chainrule.learn.autoregression import LinearAR, factors, product_rule
 from chainrule.learn.distribution import cross_entropy, read_as_probabilities
-from learn.checks import computes, moved, site_by_site
+from tests.learn.checks import computes, moved, site_by_site
 
 # Autoregression.
 
@@ -178,7 +178,7 @@ def likelihood_of_ones() -> None:
 def likelihood() -> None:
     model = moved(cr.MADE(cr.Binary((4,)), hidden=(5,)))
     x = torch.cat(list(model.domain.outcomes()))
-    ones = model.conditionals(x).log_table[..., 1].exp()
+    ones = model.conditionals(x).log_probs[..., 1].exp()
     by_hand = -(x * ones.log() + (1 - x.double()) * (1 - ones).log()).sum(1)
     torch.testing.assert_close(-model.log_prob(x), by_hand)
     torch.testing.assert_close(model.log_prob(x), site_by_site(model, x))

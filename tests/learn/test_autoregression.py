@@ -177,14 +177,14 @@ def test_units_move_a_density_by_their_logarithm():
 
 def test_the_next_value_does_not_depend_on_what_comes_later():
     x = a_series(30)
-    model = cr.MADE(window_table(x, 3, 4, 0.1), hidden=(8,), direct=True)
+    model = cr.MADE(window_table(x, 3, 4, 0.1), hidden=(8,), direct_connections=True)
     for weight in model.parameters():
         weight.data += 0.1 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(0))
     found = next_log_prob(model, x, 3)
     assert found.shape == (27,)
     rows = torch.from_numpy(windows(x, 7))
     with torch.no_grad():
-        both = model.log_prob_of(rows, torch.arange(7) < 4) - model.log_prob_of(rows, torch.arange(7) < 3)
+        both = model.log_marginal(rows, torch.arange(7) < 4) - model.log_marginal(rows, torch.arange(7) < 3)
     np.testing.assert_allclose(found[:24], both, atol=1e-5)
     changed = np.append(x[:20], x[20:] + 5)
     np.testing.assert_allclose(next_log_prob(model, changed, 3)[:17], found[:17])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from chainrule.domain import Binary
+from chainrule.domains import Binary
 from chainrule.errors import ChainruleError
 from chainrule.learn.activations import ACTIVATIONS, sigmoid
 from chainrule.learn.backprop import (

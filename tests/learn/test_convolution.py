@@ -32,7 +32,7 @@ from chainrule.learn.lessons import convolution_masks as causal
 from chainrule.learn.lessons.convolution import EDGES, layer_difference, taps, worst_difference
 from chainrule.learn.pictures.convolution import convolution_frames
 from chainrule.seeding import generator
-from learn.checks import moved
+from tests.learn.checks import moved
 
 IMAGE, KERNEL = np.arange(9).reshape(3, 3), np.arange(4).reshape(2, 2)
 SIZES = [

@@ -10,9 +10,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from chainrule.domain import Binary
+from chainrule.checks import check_leak
+from chainrule.domains import Binary
 from chainrule.errors import ChainruleError
-from chainrule.laws import check_leak
 from chainrule.learn.autoencoder import Autoencoder
 from chainrule.learn.distribution import (
     cross_entropy,

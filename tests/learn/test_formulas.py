@@ -10,8 +10,8 @@ import pytest
 
 from chainrule.learn import TOPICS
 from chainrule.learn.formulas import FORMULAS, Formula
-from learn import checks_models, checks_networks  # noqa: F401, they list themselves
-from learn.checks import CHECKS
+from tests.learn import checks_models, checks_networks  # noqa: F401, they list themselves
+from tests.learn.checks import CHECKS
 
 
 def place_of(formula: Formula) -> tuple[object, str]:

@@ -7,10 +7,10 @@ import itertools
 import pytest
 import torch
 
-from chainrule.domain import Binary, Column, Levels, Table
+from chainrule.checks import check_leak, dependence, no_leak
+from chainrule.checks.receptive_fields import jacobian
+from chainrule.domains import Binary, Column, Levels, Table
 from chainrule.errors import ChainruleError
-from chainrule.laws import check_leak, dependence, no_leak
-from chainrule.laws.receptive import jacobian
 from chainrule.learn.distribution import entropy, frequencies, total
 from chainrule.learn.lessons import masks as lesson
 from chainrule.learn.lessons import masks_mistakes as mistakes
@@ -71,7 +71,7 @@ def test_the_units_of_the_proof_are_the_paths():
 @pytest.mark.parametrize("direct", [False, True])
 @pytest.mark.parametrize("hidden", [(2,), (5,), (4, 3)])
 def test_paths_prediction_jacobian_and_changes_agree(order, direct, hidden):
-    model = MADE(Binary((4,)), hidden=hidden, direct=direct, order=order, seed=5)
+    model = MADE(Binary((4,)), hidden=hidden, direct_connections=direct, order=order, seed=5)
     found = paths(*masks_in(model)) > 0
     assert torch.equal(found, model.receptive_field())
     assert torch.equal(found, jacobian(model, torch.arange(4), seed=0))
@@ -120,7 +120,7 @@ def test_a_hidden_layer_that_is_strict_is_blind_and_does_not_leak():
 
 
 def test_tables_have_several_inputs_a_site():
-    real = [Column(name, "real", knots=tuple(range(32))) for name in "bc"]
+    real = [Column(name, "real", quantiles=tuple(range(32))) for name in "bc"]
     table = Table((Column("a", "categorical", ("x", "y", "z")), *real))
     leaky = with_comparisons(MADE(table, hidden=(30,)), hidden=False, output=False)
     assert (leaky.receptive_field() & ~leaky.order.before).nonzero().tolist() == [[0, 0], [1, 1]]

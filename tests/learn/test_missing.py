@@ -17,7 +17,7 @@ X = torch.tensor([[[0, 1, 1], [1, 0, 1], [0, 0, 1], [1, 1, 0]]])
 
 @pytest.fixture(scope="module")
 def family():
-    model = cr.MADE(DOMAIN, hidden=(16,), direct=True, agnostic="order")
+    model = cr.MADE(DOMAIN, hidden=(16,), direct_connections=True, agnostic="order")
     rng = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for weight in model.parameters():
@@ -43,7 +43,7 @@ def test_an_order_that_begins_with_the_given_is_exact(family, name):
     right = posterior(member, X, evidence)
     torch.testing.assert_close(drawn_around(member, X, evidence), right, atol=1e-6, rtol=1e-4)
     every = completions_of(DOMAIN, X, evidence)
-    by_rule = member.log_prob(every) - member.log_prob_of(X[None], evidence.flatten())
+    by_rule = member.log_prob(every) - member.log_marginal(X[None], evidence.flatten())
     torch.testing.assert_close(by_rule.detach().exp(), right, atol=1e-6, rtol=1e-4)
 
 
@@ -78,7 +78,7 @@ def test_what_is_given_last_is_ignored_either_way(family):
 
 def test_particles_and_complete_agree_with_the_enumeration(family):
     evidence = region("bottom half")
-    one = cr.MADE(DOMAIN, hidden=(16,), direct=True)
+    one = cr.MADE(DOMAIN, hidden=(16,), direct_connections=True)
     one.load_state_dict(family.state_dict())
     right = expected(completions_of(DOMAIN, X, evidence), posterior(one, X, evidence))
     found = cr.impute(one, X[None], evidence, n=2048, particles=2048)

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import chainrule as cr
+from chainrule.domains.orders import shuffled
 from chainrule.errors import ChainruleError
 from chainrule.learn.lessons.orders import row_by_row
 from chainrule.learn.lessons.orders_families import WAYS
@@ -26,8 +27,7 @@ from chainrule.learn.orders import (
     sample_by_hand,
     total_probability,
 )
-from chainrule.order import shuffled
-from chainrule.schedule import Schedule, one_by_one
+from chainrule.sampling.schedules import Schedule, one_by_one
 
 
 def stirred(model, seed=0):
@@ -41,7 +41,7 @@ def stirred(model, seed=0):
 
 BINARY, LEVELS = cr.Binary((1, 2, 3)), cr.Levels((3, 2, 2), 4)
 MODELS = {
-    "made": lambda: cr.MADE(BINARY, hidden=(9, 7), direct=True, order=shuffled(BINARY, 3)),
+    "made": lambda: cr.MADE(BINARY, hidden=(9, 7), direct_connections=True, order=shuffled(BINARY, 3)),
     "pixelcnn": lambda: cr.PixelCNN(cr.Binary((1, 4, 5)), blocks=1, features=3, position_bias=True),
     "colour": lambda: cr.PixelCNN(LEVELS, blocks=1, features=3),
     "diagonal": lambda: cr.PixelRNN(cr.Binary((1, 3, 3)), cell="diagonal", layers=1, features=2),
@@ -82,7 +82,7 @@ def test_a_model_without_layers_has_no_passes_to_count():
 
 
 def test_multiply_adds_are_those_of_the_layers():
-    model = cr.MADE(BINARY, hidden=(9, 7), direct=True)
+    model = cr.MADE(BINARY, hidden=(9, 7), direct_connections=True)
     x = torch.zeros(5, 1, 2, 3, dtype=torch.int64)
     one = multiply_adds(lambda: model.conditionals(x))
     assert one == 5 * (6 * 9 + 9 * 7 + 7 * 6 + 6 * 6)
@@ -108,7 +108,7 @@ def test_steps_show_the_draws_and_what_they_were_drawn_from(name):
     *_, last = steps = list(draw_in_steps(model, 3, seed=2))
     assert [int(step.sites) for step in steps] == list(model.order.permutation)
     assert torch.equal(last.x, whole)
-    table = model.conditionals(whole).table.detach().double().numpy()
+    table = model.conditionals(whole).probs.detach().double().numpy()
     means = table @ np.linspace(0, 1, model.domain.levels)
     np.testing.assert_allclose(last.expected.numpy(), means, atol=1e-6)
     for before, step in pairwise(steps):
@@ -141,7 +141,7 @@ def test_whole_rows_at_once_are_another_distribution(small):
 
 def test_all_sites_at_once_ignore_each_other():
     model = stirred(cr.MADE(cr.Binary((3,)), hidden=(8,)))
-    at_zero = model.conditionals(torch.zeros(1, 3, dtype=torch.int64)).table[0].detach().double()
+    at_zero = model.conditionals(torch.zeros(1, 3, dtype=torch.int64)).probs[0].detach().double()
     for x in product((0, 1), repeat=3):
         by_hand = math.log(math.prod(float(at_zero[site, value]) for site, value in enumerate(x)))
         found = log_prob_in_steps(model, torch.tensor([x]), Schedule((torch.arange(3),)))
@@ -171,7 +171,7 @@ def test_large_domains_are_not_summed_over(domain):
 
 def by_hand(models, x):
     """The four averages of one datum, from each model's tables, in numpy."""
-    tables = np.stack([model.conditionals(x).table[0].detach().double().numpy() for model in models])
+    tables = np.stack([model.conditionals(x).probs[0].detach().double().numpy() for model in models])
     picked = np.take_along_axis(tables, x[0].numpy()[None, ..., None], -1)[..., 0]
     joint = picked.reshape(len(models), -1).prod(1)
     geometric = np.exp(np.log(tables).mean(0))
@@ -187,7 +187,7 @@ def by_hand(models, x):
 
 @pytest.mark.parametrize("domain", [cr.Binary((5,)), cr.Levels((1, 2, 2), 3)])
 def test_averages_are_those_by_hand(domain):
-    models = stirred(cr.MADE(domain, hidden=(9,), direct=True, agnostic="both")).members(3)
+    models = stirred(cr.MADE(domain, hidden=(9,), direct_connections=True, agnostic="both")).members(3)
     for x in torch.cat(list(domain.outcomes()))[::5]:
         found = {name: way(models)(x[None]).item() for name, way in WAYS.items()}
         assert found == pytest.approx(by_hand(models, x[None]), abs=1e-5)
@@ -227,7 +227,7 @@ def test_what_cannot_be_averaged_is_refused():
         mean_log_prob([], x)
     with pytest.raises(ChainruleError, match="one domain"):
         mean_of_conditionals([model, cr.MADE(cr.Binary((2,)), hidden=(3,))], x, "logits")
-    table = cr.Table((cr.Column("height", "real", knots=tuple(range(32))),))
+    table = cr.Table((cr.Column("height", "real", quantiles=tuple(range(32))),))
     with pytest.raises(ChainruleError, match="sites with levels alone"):
         mean_of_conditionals([cr.MADE(table, hidden=(3,))], torch.zeros(1, 1), "logits")
 

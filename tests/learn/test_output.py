@@ -134,8 +134,8 @@ def test_a_network_with_gaussians_is_a_distribution(components):
         weight.data += torch.randn(weight.shape, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         total = sum(model.log_prob(x).exp().sum() for x in domain.outcomes())
-        numbers = torch.randn(2, 1, 1, 3, domain.parameters, generator=torch.Generator().manual_seed(1))
-        table = domain.conditionals(numbers).table
+        numbers = torch.randn(2, 1, 1, 3, domain.outputs_per_site, generator=torch.Generator().manual_seed(1))
+        table = domain.conditionals(numbers).probs
     assert float(total) == pytest.approx(1, abs=1e-5)
     log_weights, means, stds = domain.gaussians(numbers)
     by_hand = np.zeros((2, 1, 1, 3, 4))

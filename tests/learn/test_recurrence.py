@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from chainrule.layers.scan import lstm_scan
-from chainrule.layers.sweep import rows_sweep
+from chainrule.layers.scan_plan import rows_sweep
 from chainrule.learn.lessons import recurrence as lesson
 from chainrule.learn.pictures import recurrence as pictures
 from chainrule.learn.recurrence import (

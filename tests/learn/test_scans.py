@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from chainrule.domain import Binary, Levels
+from chainrule.domains import Binary, Levels
 from chainrule.learn.lessons import recurrence_scans as lesson
 from chainrule.learn.pictures import recurrence_scans as pictures
 from chainrule.learn.scans import PlainDiagonals, PlainRows, by_pixel, retold, skew, unskew
 from chainrule.models.pixelrnn import PixelRNN
-from chainrule.report import Page
+from chainrule.reports import Page
 from chainrule.seeding import generator
 
 KINDS = {"row": PlainRows, "diagonal": PlainDiagonals}

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from chainrule.figures import to_png
+from chainrule.formatting import percent
 from chainrule.learn.autoencoder import Autoencoder, connections, fit_autoencoder
 from chainrule.learn.formulas import state
 from chainrule.learn.lessons.autoencoders_copies import (
@@ -38,10 +39,9 @@ from chainrule.learn.lessons.measured import mean_of
 from chainrule.learn.pictures.animation import to_gif
 from chainrule.learn.pictures.autoencoders import codes_figure, networks_figure, rows_figure, widths_figure
 from chainrule.learn.source import source
-from chainrule.report import Page
+from chainrule.reports import Page
+from chainrule.reports.multi_stage_progress import Tell
 from chainrule.seeding import generator
-from chainrule.stages import Tell
-from chainrule.words import percent
 
 Models = Mapping[str, Autoencoder]
 

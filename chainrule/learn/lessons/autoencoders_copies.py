@@ -14,8 +14,8 @@ from chainrule.data.load import DIGITS, read_digits, with_splits
 from chainrule.data.splits import TEST, WHOLE, Split
 from chainrule.learn.autoencoder import Autoencoder, corrupted, fit_autoencoder, scrambled
 from chainrule.learn.distribution import cross_entropy
+from chainrule.reports.multi_stage_progress import Tell
 from chainrule.seeding import generator
-from chainrule.stages import Tell
 
 WIDE, NARROW, CODE = 256, 16, 2
 """Hidden units: more than there are pixels, fewer, and so few that codes can be drawn."""

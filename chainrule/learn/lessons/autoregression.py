@@ -7,7 +7,7 @@ from itertools import permutations
 
 import numpy as np
 
-from chainrule.domain import Binary
+from chainrule.domains import Binary
 from chainrule.figures import to_png
 from chainrule.learn.autoregression import Floats, factors, free_numbers, product_rule
 from chainrule.learn.formulas import state
@@ -15,8 +15,8 @@ from chainrule.learn.lessons.autoregression_series import tell_the_series
 from chainrule.learn.pictures.autoregression import Arrangement, factors_figure
 from chainrule.learn.source import source
 from chainrule.models import MADE
-from chainrule.report import Page
-from chainrule.stages import Tell
+from chainrule.reports import Page
+from chainrule.reports.multi_stage_progress import Tell
 
 NAMES = ("sky", "rain", "umbrella")
 LEVELS = (("clear", "grey", "dark"), ("dry", "wet"), ("home", "taken"))

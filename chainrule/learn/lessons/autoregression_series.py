@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from chainrule.figures import to_png
+from chainrule.formatting import fixed, percent, with_error
+from chainrule.inference.complete import complete
 from chainrule.learn.autoregression import (
     Floats,
     LinearAR,
@@ -32,11 +34,9 @@ from chainrule.learn.pictures.autoregression import (
 )
 from chainrule.learn.source import source
 from chainrule.models import MADE
-from chainrule.report import Page
-from chainrule.stages import Tell
-from chainrule.tasks.complete import complete
+from chainrule.reports import Page
+from chainrule.reports.multi_stage_progress import Tell
 from chainrule.training import fit
-from chainrule.words import fixed, percent, with_error
 
 Years = NDArray[np.int64]
 VALID, TEST, END = 1900, 1950, 3000
@@ -195,7 +195,7 @@ def tell_units(page: Page, study: Study) -> None:
 def trained(study: Study) -> MADE:
     """MADE over windows of the early part: as many past values as the linear model reads, and the years to forecast."""
     domain = window_table(study.early, study.order, FUTURE, 2 * NARROWEST)
-    model = MADE(domain, hidden=(16,), direct=True, seed=0)
+    model = MADE(domain, hidden=(16,), direct_connections=True, seed=0)
     width, years = study.order + FUTURE, study.years
     rows = torch.from_numpy(windows(study.values, width))
     last = torch.from_numpy(years[width - 1 :])

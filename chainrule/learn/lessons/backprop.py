@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from chainrule.domain import Binary
+from chainrule.domains import Binary
 from chainrule.figures import to_png
+from chainrule.formatting import counted, fixed, magnitude
 from chainrule.layers.masked import MaskedLinear
 from chainrule.learn.activations import ACTIVATIONS
 from chainrule.learn.backprop import (
@@ -34,10 +35,9 @@ from chainrule.learn.lessons.backprop_chain import the_backward_pass, the_chain,
 from chainrule.learn.pictures import backprop as pictures
 from chainrule.learn.source import source
 from chainrule.models.made import MADE
-from chainrule.report import Page
+from chainrule.reports import Page
+from chainrule.reports.multi_stage_progress import Tell
 from chainrule.seeding import generator
-from chainrule.stages import Tell
-from chainrule.words import counted, fixed, magnitude
 
 LAYERS = Network(
     (

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from chainrule.figures import to_png
+from chainrule.formatting import counted, fixed
 from chainrule.learn.backprop import Chain, Factors, backward_chain, forward_chain
 from chainrule.learn.formulas import state
 from chainrule.learn.pictures import backprop as pictures
 from chainrule.learn.pictures.animation import to_gif
 from chainrule.learn.source import source
-from chainrule.report import Page
-from chainrule.words import counted, fixed
+from chainrule.reports import Page
 
 RATE = 1.0
 

@@ -11,8 +11,9 @@ import torch
 import torch.nn.functional as F
 
 from chainrule.data import load_data
-from chainrule.domain import Binary
+from chainrule.domains import Binary
 from chainrule.figures import pixelcnn_masks_figure, to_png
+from chainrule.formatting import magnitude
 from chainrule.layers.masked import MaskedConv2d
 from chainrule.learn.convolution import (
     Array,
@@ -30,10 +31,9 @@ from chainrule.learn.pictures.animation import to_gif
 from chainrule.learn.pictures.convolution import as_gray, convolution_frames, edges_figure, raster_figure
 from chainrule.learn.source import source
 from chainrule.models.pixelcnn import PixelCNN
-from chainrule.report import Page
+from chainrule.reports import Page
+from chainrule.reports.multi_stage_progress import Tell
 from chainrule.seeding import generator
-from chainrule.stages import Tell
-from chainrule.words import magnitude
 
 IMAGE, KERNEL = np.arange(9.0).reshape(3, 3), np.arange(4.0).reshape(2, 2)
 """0 … 8 and 0 … 3: numbers that tell where they came from."""

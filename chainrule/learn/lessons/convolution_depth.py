@@ -7,8 +7,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from chainrule.domain import Binary
+from chainrule.domains import Binary
 from chainrule.figures import growth_figure, to_png
+from chainrule.formatting import magnitude, with_error
+from chainrule.inference.evaluate import evaluate
 from chainrule.learn.convolution import PlainPixelCNN, blind_spot, first_gradient, start_at_random
 from chainrule.learn.formulas import state
 from chainrule.learn.lessons.convolution_masks import BRIEF
@@ -16,10 +18,8 @@ from chainrule.learn.pictures.animation import to_gif
 from chainrule.learn.pictures.convolution import Arm, depth_frames, depths_figure
 from chainrule.models.pixelcnn import PixelCNN
 from chainrule.models.pixelrnn import PixelRNN
-from chainrule.report import Page
-from chainrule.tasks.evaluate import evaluate
+from chainrule.reports import Page
 from chainrule.training import fit
-from chainrule.words import magnitude, with_error
 
 SIDE = 21
 """Of the image on which fields are looked at, with a middle pixel."""

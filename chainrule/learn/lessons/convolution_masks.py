@@ -10,20 +10,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from chainrule.domain import Binary, Levels, channel_name
+from chainrule.checks import LeakReport, check_leak, no_leak
+from chainrule.domains import Binary, Levels, channel_name
+from chainrule.domains.orders import as_order
 from chainrule.figures import growth_figure, leak_figure, pixelcnn_masks_figure, to_png
-from chainrule.laws import LeakReport, check_leak, no_leak
+from chainrule.formatting import magnitude, with_error
+from chainrule.inference.evaluate import evaluate
 from chainrule.learn.convolution import colour_factors, layers_reach, plant_mask_b
 from chainrule.learn.formulas import state
 from chainrule.learn.lessons.measured import mean_of
 from chainrule.learn.output import patches, photo
 from chainrule.learn.pictures.convolution import followed_figure
 from chainrule.models.pixelcnn import PixelCNN
-from chainrule.order import as_order
-from chainrule.report import Page
-from chainrule.tasks.evaluate import evaluate
+from chainrule.reports import Page
 from chainrule.training import fit
-from chainrule.words import magnitude, with_error
 
 LEVELS, PATCH, EVERY = 8, 6, 5
 """Levels of a colour, pixels of a patch's side; one patch of so many is for testing."""
@@ -104,7 +104,7 @@ def what_colours_cost(page: Page, model: PixelCNN, test: Tensor) -> None:
     red, green = (int(level) for level in test[0, :2, row, column])
     each_red = test[:1].repeat(LEVELS, 1, 1, 1)
     each_red[:, 0, row, column] = torch.arange(LEVELS)
-    table = model.conditionals(each_red).table[:, :, row, column]
+    table = model.conditionals(each_red).probs[:, :, row, column]
     told = -colour_factors(model, test, row, column)
     page.figure(
         to_png(followed_figure(table[0, 0], table[:, 1], (red, green), told.mean(0).tolist())),
@@ -201,7 +201,7 @@ def planted_leak() -> LeakReport:
     model = plant_mask_b(PixelCNN(Levels((3, 3, 4), 4), blocks=1, features=6))
 
     def planted(x: Tensor) -> Tensor:
-        return model.conditionals(x).numbers
+        return model.conditionals(x).params
 
     return check_leak(planted, (3, 3, 4), levels=4, layout="n,c,h,w,k", scale="levels")
 

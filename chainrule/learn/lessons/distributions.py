@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor
 
+from chainrule.checks import check_leak
 from chainrule.figures import to_png
-from chainrule.laws import check_leak
+from chainrule.formatting import percent
 from chainrule.learn.autoencoder import Autoencoder
 from chainrule.learn.distribution import (
     cross_entropy,
@@ -44,9 +45,8 @@ from chainrule.learn.pictures.distributions import patterns_figure, tables_figur
 from chainrule.learn.source import source
 from chainrule.models import MADE
 from chainrule.models.base import AutoregressiveModel
-from chainrule.report import Page
-from chainrule.stages import Tell
-from chainrule.words import percent
+from chainrule.reports import Page
+from chainrule.reports.multi_stage_progress import Tell
 
 Coders = Mapping[str, Autoencoder]
 Network = Callable[[Tensor], Tensor]

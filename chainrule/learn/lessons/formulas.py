@@ -6,8 +6,8 @@ from itertools import groupby
 
 from chainrule.learn import TOPICS
 from chainrule.learn.formulas import FORMULAS, state
-from chainrule.report import Page
-from chainrule.stages import Tell
+from chainrule.reports import Page
+from chainrule.reports.multi_stage_progress import Tell
 
 
 def write(page: Page, tell: Tell) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from chainrule.domain import Binary
+from chainrule.checks import check_leak
+from chainrule.checks.receptive_fields import jacobian
+from chainrule.domains import Binary
 from chainrule.figures import made_masks_figure, to_png
-from chainrule.laws import check_leak
-from chainrule.laws.receptive import jacobian
+from chainrule.formatting import percent
 from chainrule.learn.formulas import state
 from chainrule.learn.lessons.masks_mistakes import degrees_that_waste, leaks, lost_weights
 from chainrule.learn.masks import between, masks_in, masks_of, paths
@@ -16,10 +17,9 @@ from chainrule.learn.pictures import masks as pictures
 from chainrule.learn.pictures.animation import to_gif
 from chainrule.learn.source import source
 from chainrule.models.made import MADE, hidden_degrees
-from chainrule.report import Page
+from chainrule.reports import Page
+from chainrule.reports.multi_stage_progress import Tell
 from chainrule.seeding import generator
-from chainrule.stages import Tell
-from chainrule.words import percent
 
 D, WIDTH, SEED = 4, 5, 7
 DOMAIN = Binary((D,))
@@ -191,7 +191,7 @@ def two_layers(page: Page) -> None:
 
 
 def direct_weights(page: Page) -> None:
-    narrow, helped = (MADE(DOMAIN, hidden=(2,), direct=direct, seed=2) for direct in (False, True))
+    narrow, helped = (MADE(DOMAIN, hidden=(2,), direct_connections=direct, seed=2) for direct in (False, True))
     degrees = hidden_degrees(D, (2,), generator(2))[0].tolist()
     seen = [int((paths(*masks_in(model)) > 0).sum()) for model in (narrow, helped)]
     page.heading("Straight from input to output")
@@ -273,7 +273,7 @@ def some_models() -> dict[str, MADE]:
         "one hidden layer": MADE(DOMAIN, hidden=(WIDTH,), seed=SEED),
         "two hidden layers": MADE(DOMAIN, hidden=(WIDTH, WIDTH), seed=SEED),
         "narrow": MADE(DOMAIN, hidden=(2,), seed=2),
-        "narrow, with direct weights": MADE(DOMAIN, hidden=(2,), direct=True, seed=2),
+        "narrow, with direct weights": MADE(DOMAIN, hidden=(2,), direct_connections=True, seed=2),
         "another order": MADE(DOMAIN, hidden=(WIDTH,), seed=SEED, order=ORDER),
     }
 

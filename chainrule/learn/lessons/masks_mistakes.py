@@ -7,18 +7,18 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from chainrule.domain import Binary
+from chainrule.checks import LeakReport, check_leak
+from chainrule.domains import Binary
 from chainrule.figures import leak_figure, to_png
-from chainrule.laws import LeakReport, check_leak
+from chainrule.formatting import fixed
 from chainrule.learn.distribution import entropy, frequencies, total
 from chainrule.learn.lessons.measured import mean_of
 from chainrule.learn.lessons.patches import SIDE, load
 from chainrule.learn.masks import masks_in, masks_of, paths, weights_left, with_comparisons
 from chainrule.learn.pictures import masks as pictures
 from chainrule.models.made import MADE
-from chainrule.report import Page
+from chainrule.reports import Page
 from chainrule.training import fit
-from chainrule.words import fixed
 
 SITES, HIDDEN = SIDE * SIDE, 32
 """Of networks over patches."""
@@ -133,7 +133,7 @@ def found_in(model: MADE) -> LeakReport:
     """What `check_leak` finds, asked as it would be of anybody's network: by its outputs alone."""
 
     def logits(x: Tensor) -> Tensor:
-        return model.conditionals(x).numbers.squeeze(-1)
+        return model.conditionals(x).params.squeeze(-1)
 
     return check_leak(logits, (SITES,), levels=2, layout="n,d", scale="levels")
 

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from chainrule.words import with_error
+from chainrule.formatting import with_error
 
 
 def mean_and_error(values: Tensor | NDArray[Any]) -> tuple[float, float]:

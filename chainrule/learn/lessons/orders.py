@@ -9,9 +9,12 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from chainrule.choices import Drawing
-from chainrule.domain import Binary, Domain
+from chainrule.domains import Binary, Domain
+from chainrule.domains.orders import raster, shuffled
 from chainrule.figures import to_png
+from chainrule.formatting import magnitude
+from chainrule.inference.evaluate import evaluate
+from chainrule.inference.sample import sample
 from chainrule.learn.formulas import state
 from chainrule.learn.lessons.orders_families import all_orders, averages, completions, missing, with_nats
 from chainrule.learn.lessons.orders_models import Digits, Thumbnails
@@ -31,15 +34,12 @@ from chainrule.models.base import AutoregressiveModel, evaluating
 from chainrule.models.ensemble import Ensemble
 from chainrule.models.made import MADE
 from chainrule.models.pixelcnn import PixelCNN
-from chainrule.order import raster, shuffled
-from chainrule.report import Page
-from chainrule.schedule import Schedule
+from chainrule.reports import Page
+from chainrule.reports.multi_stage_progress import Tell
+from chainrule.sampling.decode import walk
+from chainrule.sampling.draws import Drawing
+from chainrule.sampling.schedules import Schedule
 from chainrule.seeding import site_noise
-from chainrule.stages import Tell
-from chainrule.tasks.evaluate import evaluate
-from chainrule.tasks.sample import sample
-from chainrule.walk import walk
-from chainrule.words import magnitude
 
 IMAGES, SHOWN, SEED = 16, 6, 4
 """How many images are drawn to be counted, and how many to be looked at; and the seed of their noise."""
@@ -81,7 +81,7 @@ def one_pass(page: Page, digits: Digits) -> None:
         "fed in at once, and each output still sees only x_{<i}. A forward hook on the first layer counts how "
         "often data go through the network in a training step:"
     )
-    model = MADE(digits.domain, hidden=(100,), direct=True)
+    model = MADE(digits.domain, hidden=(100,), direct_connections=True)
     images = digits.train[:IMAGES]
     with passes(model) as count:
         loss = -model.log_prob(images).mean()

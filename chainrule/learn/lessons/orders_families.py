@@ -9,6 +9,10 @@ import torch
 from torch import Tensor
 
 from chainrule.figures import completions_figure, to_png
+from chainrule.formatting import with_error
+from chainrule.inference.complete import complete
+from chainrule.inference.evaluate import Evaluation, evaluate
+from chainrule.inference.impute import impute
 from chainrule.learn.formulas import state
 from chainrule.learn.lessons.orders_models import Digits, Thumbnails
 from chainrule.learn.missing import completions_of, drawn_around, expected, overwritten, posterior
@@ -17,11 +21,7 @@ from chainrule.learn.pictures import orders as pictures
 from chainrule.learn.source import source
 from chainrule.models.ensemble import Ensemble
 from chainrule.models.made import MADE
-from chainrule.report import Page
-from chainrule.tasks.complete import complete
-from chainrule.tasks.evaluate import Evaluation, evaluate
-from chainrule.tasks.impute import impute
-from chainrule.words import with_error
+from chainrule.reports import Page
 
 SEED = 4
 """Of the completions."""
@@ -34,7 +34,7 @@ def with_nats(found: Evaluation) -> str:
 
 
 FAMILY = """\
-family = cr.MADE(domain, hidden=(100,), direct=True, agnostic="order")
+family = cr.MADE(domain, hidden=(100,), direct_connections=True, agnostic="order")
 cr.fit(family, data, epochs=6)
 member = family.member(order=any_order)     # one exact model
 ensemble = cr.Ensemble(family.members(16))  # the mean of 16 probabilities"""

@@ -11,10 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from chainrule.data import Split, load_data
-from chainrule.domain import Binary
+from chainrule.domains import Binary
+from chainrule.domains.orders import Order, Turn, raster, shuffled
 from chainrule.models.made import MADE, Agnostic
 from chainrule.models.pixelcnn import PixelCNN
-from chainrule.order import Order, Turn, raster, shuffled
 from chainrule.training import fit
 
 UPDATES: dict[str, Any] = {
@@ -77,7 +77,7 @@ class Digits:
     def _made(
         self, order: Order | None = None, agnostic: Agnostic | None = None, hidden: int = 100, epochs: int = 6
     ) -> MADE:
-        model = MADE(self.domain, hidden=(hidden,), direct=True, order=order, agnostic=agnostic)
+        model = MADE(self.domain, hidden=(hidden,), direct_connections=True, order=order, agnostic=agnostic)
         fit(model, self.train, epochs=epochs, **UPDATES)
         return model
 
@@ -109,7 +109,7 @@ class Thumbnails:
         return self._trained("both")
 
     def _trained(self, agnostic: Agnostic | None) -> MADE:
-        model = MADE(self.domain, hidden=(64,), direct=True, agnostic=agnostic)
+        model = MADE(self.domain, hidden=(64,), direct_connections=True, agnostic=agnostic)
         fit(model, self.train, epochs=6, **UPDATES)
         return model
 

@@ -10,8 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from chainrule.data import Data, load_data
-from chainrule.domain import Levels
+from chainrule.domains import Levels
 from chainrule.figures import to_png
+from chainrule.formatting import fixed
+from chainrule.inference.evaluate import log_prob_all
 from chainrule.learn.formulas import state
 from chainrule.learn.lessons.measured import mean_of
 from chainrule.learn.lessons.outputs_activations import EDGE, tell_activations
@@ -34,11 +36,9 @@ from chainrule.learn.pictures.outputs import (
 )
 from chainrule.learn.source import source
 from chainrule.models import MADE, PixelCNN
-from chainrule.report import Page
-from chainrule.stages import Tell
-from chainrule.tasks.evaluate import log_prob_all
+from chainrule.reports import Page
+from chainrule.reports.multi_stage_progress import Tell
 from chainrule.training import fit
-from chainrule.words import fixed
 
 BITS = math.log(2)
 
@@ -263,7 +263,7 @@ def tell_networks(page: Page, digits: Data, tell: Tell) -> MADE:
     for output in OUTPUTS:
         mine, apart = nats[output.name], nats[output.name] - nats["softmax"]
         bits, behind = float(mine.mean()) / 64 / BITS, mean_of(apart, 1)
-        rows.append([output.name, str(output.domain.parameters), mean_of(mine, 1), f"{bits:.2f}",
+        rows.append([output.name, str(output.domain.outputs_per_site), mean_of(mine, 1), f"{bits:.2f}",
                      "0" if output.name == "softmax" else behind])  # fmt: skip
     page.table(
         ["output", "numbers a pixel", "nats", "bits a pixel", "behind softmax"],

@@ -7,17 +7,17 @@ import math
 import torch
 from torch import Tensor
 
-from chainrule.domain import Levels
+from chainrule.domains import Levels
 from chainrule.figures import to_png
+from chainrule.formatting import percent
+from chainrule.inference.evaluate import log_prob_all
 from chainrule.learn.output import frequencies, level_nats, mass_of_levels, patches, photo
 from chainrule.learn.pictures.outputs import Predicted, softmax_figure
 from chainrule.models import PixelCNN
 from chainrule.models.base import evaluating
-from chainrule.report import Page
-from chainrule.stages import Tell
-from chainrule.tasks.evaluate import log_prob_all
+from chainrule.reports import Page
+from chainrule.reports.multi_stage_progress import Tell
 from chainrule.training import fit
-from chainrule.words import percent
 
 SIZE = 8
 """Pixels a side of the patches that photographs are cut into."""
@@ -76,7 +76,7 @@ def telling(model: PixelCNN, test: Tensor) -> list[Predicted]:
     """
     varied = test.double().flatten(2).std(2).mean(1).argsort(descending=True)[: len(test) // 3]  # within each colour
     with evaluating(model):
-        table = model.conditionals(test).table.flatten(1, 3)
+        table = model.conditionals(test).probs.flatten(1, 3)
     flat, some = table.flatten(0, 1), table[varied]
     entropy = -(some * some.clamp(min=1e-12).log()).sum(-1)
     entropy[some[..., 0] + some[..., -1] > 0.01] = math.nan  # the ends have panels of their own

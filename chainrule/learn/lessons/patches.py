@@ -10,15 +10,15 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from chainrule.checks.normalization import SLACK
 from chainrule.data import load_data
 from chainrule.data.load import DIGITS
 from chainrule.data.splits import Split
-from chainrule.domain import Binary
-from chainrule.laws.distribution import SLACK
+from chainrule.domains import Binary
 from chainrule.learn.autoencoder import Autoencoder, fit_autoencoder
 from chainrule.learn.distribution import cross_entropy, frequencies, total
 from chainrule.models import MADE, Independent
-from chainrule.stages import Tell
+from chainrule.reports.multi_stage_progress import Tell
 from chainrule.training import fit
 
 TOP, LEFT, SIDE = 2, 2, 3

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from chainrule.figures import to_png
+from chainrule.formatting import fixed, magnitude, percent
 from chainrule.learn.formulas import state
 from chainrule.learn.lessons.recurrence_scans import BEFORE_THE_MISTAKES, tell_of_images, tell_of_mistakes
 from chainrule.learn.pictures import recurrence as pictures
@@ -23,10 +24,9 @@ from chainrule.learn.recurrence import (
     with_radius,
 )
 from chainrule.learn.source import source
-from chainrule.report import Page
+from chainrule.reports import Page
+from chainrule.reports.multi_stage_progress import Tell
 from chainrule.seeding import generator
-from chainrule.stages import Tell
-from chainrule.words import fixed, magnitude, percent
 
 UNITS, STEPS = 32, 60
 """Of the network whose gradient is followed."""

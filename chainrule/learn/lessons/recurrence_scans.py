@@ -7,14 +7,15 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from chainrule.domain import Binary, Levels
+from chainrule.checks import LeakReport, check_leak
+from chainrule.domains import Binary, Levels
 from chainrule.figures import leak_figure, to_png
 from chainrule.figures.fields import growth_figure
-from chainrule.laws import LeakReport, check_leak
+from chainrule.formatting import counted, magnitude, percent
 from chainrule.layers.lstm import LSTMBlock, mask_b
 from chainrule.layers.masked import MaskedConv2d
 from chainrule.layers.residual import ResidualBlock
-from chainrule.layers.sweep import diagonals_sweep, rows_sweep
+from chainrule.layers.scan_plan import diagonals_sweep, rows_sweep
 from chainrule.learn.pictures import recurrence_scans as pictures
 from chainrule.learn.pictures.animation import to_gif
 from chainrule.learn.scans import PlainDiagonals, PlainRows, copy_of, retold, skew
@@ -22,10 +23,9 @@ from chainrule.learn.source import source
 from chainrule.models.image import ImageModel
 from chainrule.models.pixelcnn import PixelCNN
 from chainrule.models.pixelrnn import PixelRNN
-from chainrule.report import Page
+from chainrule.reports import Page
+from chainrule.reports.multi_stage_progress import Tell
 from chainrule.seeding import generator
-from chainrule.stages import Tell
-from chainrule.words import counted, magnitude, percent
 
 SHOWN = (6, 7)
 """Rows and columns of the image that is gone through."""
@@ -220,7 +220,7 @@ def tell_of_table_1(page: Page) -> None:
             ["first", *(kernel(model.first) for model in models)],
             ["then, in each block", *(middle(model) for model in models)],
             ["last", *(f"ReLU, {kernel(model.head)}; ReLU, {kernel(model.output)}" for model in models)],
-            ["output", *(f"{model.domain.parameters}-way softmax" for model in models)],
+            ["output", *(f"{model.domain.outputs_per_site}-way softmax" for model in models)],
         ],
         "i-s: input-to-state, s-s: state-to-state. Kernel sizes, masks and taps are those of the layers of three "
         "models of colour images. For binary images the output is a sigmoid.",

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 from torch import Tensor
 
-from chainrule.domain import Levels
+from chainrule.domains import Levels
 from chainrule.figures import grid
 from chainrule.figures.style import (
     ACCENT,

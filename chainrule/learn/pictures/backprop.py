@@ -25,9 +25,9 @@ from chainrule.figures.style import (
     new_figure,
     plain,
 )
+from chainrule.formatting import fixed
 from chainrule.learn.activations import ACTIVATIONS, Floats
 from chainrule.learn.backprop import Chain, Factors, Network, backward, forward
-from chainrule.words import fixed
 
 RADIUS = 0.29
 """Inches, of a unit."""

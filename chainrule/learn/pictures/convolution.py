@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from chainrule.domain import channel_name
+from chainrule.domains import channel_name
+from chainrule.domains.orders import Order
 from chainrule.figures.fields import STATES, draw_field, field
 from chainrule.figures.maps import edged
 from chainrule.figures.style import (
@@ -33,7 +34,6 @@ from chainrule.figures.style import (
     plain,
 )
 from chainrule.learn.convolution import Array, convolve, padded, products
-from chainrule.order import Order
 
 LIGHT = "#fbe3d4"
 """Behind numbers that the kernel is over: ACCENT, pale."""

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from chainrule.domain import Binary
+from chainrule.checks.normalization import SLACK
+from chainrule.domains import Binary
 from chainrule.figures import grid
 from chainrule.figures.style import (
     ACCENT,
@@ -27,7 +28,6 @@ from chainrule.figures.style import (
     new_figure,
     plain,
 )
-from chainrule.laws.distribution import SLACK
 
 SHARES = LinearSegmentedColormap.from_list("shares", ["#f4f4f4", PLAIN])
 DARK = 0.6

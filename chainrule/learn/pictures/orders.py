@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageColor
 from torch import Tensor
 
+from chainrule.domains.orders import Order
 from chainrule.figures.maps import edged
 from chainrule.figures.pixels import MISSING, Pixels, enlarged
 from chainrule.figures.style import (
@@ -31,7 +32,6 @@ from chainrule.figures.style import (
 )
 from chainrule.learn.orders import Step
 from chainrule.learn.pictures.animation import MOVING_DPI, as_frame
-from chainrule.order import Order
 
 RANKS = LinearSegmentedColormap.from_list("ranks", ["#eaf2f8", PLAIN])
 DRAWN, EXPECTED = "the pixels so far", "p(1 | what is before), when it was drawn"

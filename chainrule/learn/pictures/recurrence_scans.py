@@ -12,7 +12,8 @@ from matplotlib.patches import FancyArrowPatch, Patch, Rectangle
 from PIL import Image
 from torch import Tensor
 
-from chainrule.domain import Binary
+from chainrule.domains import Binary
+from chainrule.domains.orders import Order
 from chainrule.figures.cells import DIRECTIONS, EMPTY, Pixel, skewed, steps_back, steps_of, taps_of
 from chainrule.figures.fields import ITSELF, LEAK, SEEN, STATES, UNSEEN, draw_field, field
 from chainrule.figures.style import (
@@ -28,10 +29,9 @@ from chainrule.figures.style import (
     lines_between,
     new_figure,
 )
-from chainrule.layers.reach import diagonal_reach, itself, mirrored_diagonal_reach
-from chainrule.layers.sweep import diagonals_sweep, rows_sweep
+from chainrule.layers.receptive_field import diagonal_reach, itself, mirrored_diagonal_reach
+from chainrule.layers.scan_plan import diagonals_sweep, rows_sweep
 from chainrule.learn.pictures.animation import as_frame
-from chainrule.order import Order
 
 TO_COME, DONE, NOW, NONE = range(4)
 PLACES = ListedColormap([CLOSED, HALF, PLAIN, "white"])

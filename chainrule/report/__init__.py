@@ -1,6 +1,0 @@
-"""Reports: pages of words, tables and pictures, for a browser, as Markdown, and for a terminal."""
-
-from chainrule.report.page import Page
-from chainrule.report.sections import Picture, Section, tell_sections
-
-__all__ = ["Page", "Picture", "Section", "tell_sections"]

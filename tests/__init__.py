@@ -1,0 +1,1 @@
+"""The tests: they mirror the package; what several of them share is in `tests/support`."""

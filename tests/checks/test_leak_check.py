@@ -1,0 +1,330 @@
+"""`check_leak`: faults as found in the wild are found, each pair of them and no other, and what is right passes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import chainrule as cr
+from chainrule.checks import LOOKS, dependence
+from chainrule.checks.callable_adapter import LAYOUTS, SCALES
+from chainrule.checks.leak_check import ORDERS
+from chainrule.domains import Binary, Levels
+from chainrule.domains.orders import raster, shuffled
+from chainrule.models import MADE, Independent, PixelCNN
+from tests.support.planted_leaks import (
+    GRAY,
+    LEVELS,
+    PLANTED,
+    RGB,
+    RIGHT,
+    Residual,
+    half_above,
+    leaks_of,
+    mask_a,
+    pairs_of,
+    stack,
+)
+
+CK = "n,ck,h,w"
+
+
+def made(make):
+    """The model, its weights a function of nothing else."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return make()
+
+
+def check(model, shape, levels=LEVELS, layout=CK, **options):
+    return cr.check_leak(model, shape, levels, layout=layout, **options)
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_planted_fault_is_found_with_every_pair_and_no_other(name):
+    make, shape, sees = PLANTED[name]
+    report = check(made(make), shape)
+    assert not report.passed
+    assert set(report.leaks) == leaks_of(shape, sees)
+    assert {tuple(pair) for pair in report.seen.ever.nonzero().tolist()} == pairs_of(shape, sees)
+    assert str(report).startswith(f"{type(make()).__name__} leaks: {len(report.leaking)} of its ")
+    assert report.largest > 1e-4
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_what_is_right_passes_and_what_it_sees_is_told(name):
+    make, shape, sees = RIGHT[name]
+    report = check(made(make), shape)
+    assert report.passed
+    assert report.leaks == ()
+    assert {tuple(pair) for pair in report.seen.ever.nonzero().tolist()} == pairs_of(shape, sees)
+    sites = report.domain.sites
+    assert report.past_seen == pytest.approx(len(pairs_of(shape, sees)) / (sites * (sites - 1) / 2))
+    assert "does not leak" in str(report)
+
+
+@pytest.mark.parametrize(
+    ("name", "order"), [("colours in the order B, G, R", "raster-bgr"), ("column by column", "columns")]
+)
+def test_a_model_of_another_order_is_told_its_order(name, order):
+    make, shape, _ = PLANTED[name]
+    report = check(made(make), shape)
+    assert report.clean_orders == (order,)
+    assert f"nothing leaks with order {order!r}" in str(report)
+    assert check(made(make), shape, order=order).passed
+    assert check(made(make), shape, order=check(made(make), shape, order=order).order).passed
+
+
+def test_the_words_name_sites_offsets_and_colours():
+    words = str(check(made(PLANTED["residual from a branch without a mask"][0]), RGB))
+    assert "the logits of row 0, column 0, R see row 0, column 0, R\n" in words
+    assert "pairs by (rows down, columns right): 72 at (0, 0)\n" in words
+    assert "within a pixel: R sees R, R sees G, R sees B, G sees G, G sees B, B sees B\n" in words
+    gray = str(check(made(PLANTED["padding reads the row below"][0]), GRAY))
+    assert "15 at (+1, 0), 12 at (+1, -1), 12 at (+1, +1)" in gray
+
+
+def test_colours_are_counted_by_output_and_input():
+    report = check(made(PLANTED["output head without a mask"][0]), RGB)
+    assert report.colours.tolist() == [[12, 12, 0], [0, 12, 0], [0, 0, 0]]
+    assert report.offsets == {(0, 0): 36}
+
+
+def test_a_hidden_half_of_the_row_above_is_reported():
+    report = check(made(lambda: stack(GRAY, half_above)), GRAY)
+    assert report.past_near[-1, 1] == 0
+    assert report.past_near[-1, 0] == report.past_near[0, -1] == 1
+    assert "never seen, of what is within 2 rows and columns: (-1, +1), (-2, 0)" in str(report)
+
+
+def test_levels_and_channels_that_are_confused_leak_and_are_told():
+    model = made(lambda: stack(RGB, mask_a))
+    report = check(model, RGB, layout="n,kc,h,w")
+    assert not report.passed
+    assert report.clean_layouts == (CK,)
+    assert "nothing leaks with layout 'n,ck,h,w'" in str(report)
+    # Number m of the axis is read as channel m % 3, and was made as channel m // 4.
+    worst = {c: max(m // LEVELS for m in range(3 * LEVELS) if m % 3 == c) for c in range(3)}
+    wanted = {(c, of) for c in range(3) for of in range(3) if c <= of < worst[c]}
+    assert {tuple(pair) for pair in report.colours.nonzero().tolist()} == wanted
+
+
+def laid_out(logits, layout):
+    """Logits [n, C, H, W, K] as that layout has them, without the code under test."""
+    parts = logits.movedim(-1, 2), logits.movedim(-1, 1)
+    return {
+        "n,kc,h,w": parts[1].flatten(1, 2), "n,ck,h,w": parts[0].flatten(1, 2), "n,c,k,h,w": parts[0],
+        "n,k,c,h,w": parts[1], "n,c,h,w,k": logits, "n,c,h,w": logits[..., 0],
+    }[layout]  # fmt: skip
+
+
+class Wrapped(nn.Module):
+    """A model of this library, as a module that gives logits."""
+
+    def __init__(self, model, layout):
+        super().__init__()
+        self.model, self.layout = model, layout
+
+    def forward(self, x):
+        logits = self.model.conditionals(x).logits
+        return logits if self.model.domain.levels == 2 else laid_out(logits, self.layout)
+
+
+SITE_BY_SITE = [each for each in LAYOUTS if "c" in each]
+
+
+@pytest.mark.parametrize("layout", SITE_BY_SITE)
+@pytest.mark.parametrize("kind", ["pixelcnn", "made"])
+def test_our_models_pass_in_every_layout_and_see_what_the_law_says(kind, layout):
+    domain = Binary((3, 2, 3)) if layout == "n,c,h,w" else Levels((3, 2, 3), 5)
+    order = raster(domain) if kind == "pixelcnn" else shuffled(domain, 3)
+    model = PixelCNN(domain, blocks=1, features=6) if kind == "pixelcnn" else MADE(domain, hidden=(60,), order=order)
+    report = check(Wrapped(model, layout), domain.shape, domain.levels, layout, order=order, scale="levels")
+    assert report.passed, report
+    assert torch.equal(report.seen.ever, dependence(model).ever)
+
+
+@pytest.mark.parametrize("layout", SITE_BY_SITE)
+def test_every_output_is_read_at_its_place(layout):
+    """Output (c, h, w) sees one site, c of which k says: each k that is read from elsewhere would add one."""
+
+    def fn(x):
+        picked = x.roll(1, 3).roll(1, 1)  # site (c, h, w) sees (c - 1, h, w - 1)
+        return laid_out(picked.unsqueeze(-1) + torch.arange(5), layout)
+
+    report = check(fn, (3, 2, 4), 5, layout)
+    sees = lambda o, i: i == ((o[0] - 1) % 3, o[1], (o[2] - 1) % 4)  # noqa: E731
+    assert {tuple(pair) for pair in report.seen.ever.nonzero().tolist()} == pairs_of((3, 2, 4), sees)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_images_come_in_the_scale_asked_for(scale):
+    given = []
+
+    def fn(x):
+        given.append(x.detach().clone())
+        return x.repeat(1, 3, 1, 1) * 1.0
+
+    check(fn, (2, 2, 3), 3, scale=scale)
+    values = set(torch.cat([each.flatten() for each in given]).tolist())
+    wanted = {"unit": {0, 0.5, 1}, "signed": {-1, 0, 1}, "levels": {0, 1, 2}, "integers": {0, 1, 2}}
+    assert values == wanted[scale]
+    assert {each.dtype for each in given} == {torch.int64 if scale == "integers" else torch.float32}
+    assert {tuple(each.shape[1:]) for each in given} == {(2, 2, 3)}
+
+
+class Embedded(nn.Module):
+    """Looks the value to the left up; no gradient reaches the input."""
+
+    def __init__(self, shift=1):
+        super().__init__()
+        self.shift, self.table = shift, nn.Embedding(LEVELS, LEVELS)
+
+    def forward(self, x):
+        return self.table(F.pad(x, (self.shift, -self.shift)))
+
+
+@pytest.mark.parametrize("shift", [0, 1])
+def test_values_that_are_looked_up_are_seen_by_change_alone(shift):
+    report = check(made(lambda: Embedded(shift)), (1, 2, 3), layout="n,c,h,w,k", scale="integers")
+    assert report.passed == bool(shift)
+    assert "by change alone" in report.ran
+    with pytest.raises(cr.ChainruleError, match=r"Embedded raised RuntimeError: .* of scale 'unit', float32 on cpu"):
+        check(made(Embedded), (1, 2, 3), layout="n,c,h,w,k")
+
+
+def test_a_leak_that_a_zero_weight_hides_is_found_once_weights_move():
+    report = check(made(lambda: Residual(GRAY, zero=True)), GRAY)
+    assert len(report.leaks) == 20
+    assert not report.seen.now.diagonal().any()
+    assert report.to_dict()["only_at_moved_weights"]
+    assert "once the weights move" in str(report)
+
+
+NET = stack(GRAY, mask_a)
+CANNOT_SAY = {
+    "dropout": (lambda x: F.dropout(NET(x), 0.1), "other outputs when it is given the same images again"),
+    "batch norm": (
+        lambda x: F.batch_norm(NET(x), None, None, training=True),
+        "other outputs for an image when the others of its batch change .* evaluation mode",
+    ),
+    "the next datum": (lambda x: NET(x) + NET(x).roll(1, 0), "when the others of its batch change"),
+    "NaN": (lambda x: NET(x) * torch.nan, "gives NaN for random images"),
+    "a pair": (
+        lambda x: (NET(x), None),
+        "gives a tuple; wrap it in an nn.Module whose forward returns the tensor of logits alone",
+    ),
+    "classes": (lambda x: NET(x).argmax(1), "gives torch.int64 numbers"),
+    "another shape": (
+        lambda x: NET(x)[:, None],
+        r"gives \[32, 1, 4, 4, 5\], and layout 'n,ck,h,w' of shape \[1, 4, 5\] with 4 numbers a site is "
+        r"\[32, 4, 4, 5\]; layouts that fit: 'n,c,k,h,w'$",
+    ),
+    "no shape": (lambda x: NET(x)[:, :3], "no layout fits"),
+    "a scalar": (lambda x: NET(x).sum(), "no layout fits"),
+}
+
+
+@pytest.mark.parametrize("name", CANNOT_SAY)
+def test_where_nothing_can_be_said_one_line_says_why(name):
+    fn, message = CANNOT_SAY[name]
+    with pytest.raises(cr.ChainruleError, match=message) as error:
+        check(fn, GRAY)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"layout": "nchw"}, "layout must be one of 'n,kc,h,w', .*, not 'nchw'"),
+        ({"scale": "standard"}, "scale must be one of 'unit', 'signed', 'levels', 'integers', not 'standard'"),
+        ({"order": "rows"}, "order must be one of 'raster', .* or name every site, not 'rows'"),
+        ({"order": [0, 1]}, r"the order names 2 sites, and the domain has 20 \(1·4·5\); give a permutation of 0 … 19$"),
+        ({"shape": (4, 5)}, r"shape must be an image's \(channels, height, width\), such as \(3, 8, 8\), or \(D,\)"),
+        ({"shape": (1, 0, 5)}, "shape must be"),
+        ({"levels": 1}, "levels must be 2 to 16777216"),
+    ],
+)
+def test_options_that_are_none_are_refused(options, message):
+    with pytest.raises(cr.ChainruleError, match=message):
+        check(**{"model": NET, "shape": GRAY, **options})
+
+
+def test_the_layout_must_be_given():
+    with pytest.raises(TypeError, match="layout"):
+        cr.check_leak(NET, GRAY, LEVELS)
+
+
+def test_orders_have_the_names_of_what_they_are():
+    shape, visited = (2, 2, 2), {}
+    for name in ORDERS:
+        report = check(lambda x: x * 1, shape, 2, "n,c,h,w", order=name)
+        visited[name] = list(report.order.permutation)
+    assert visited["raster"] == [0, 4, 1, 5, 2, 6, 3, 7]
+    assert visited["raster-bgr"] == [4, 0, 5, 1, 6, 2, 7, 3]
+    assert visited["columns"] == [0, 4, 2, 6, 1, 5, 3, 7]
+    assert visited["planes"] == list(range(8))
+    assert visited["reverse"] == [7, 3, 6, 2, 5, 1, 4, 0]
+
+
+def test_a_change_of_the_size_of_rounding_is_called_so():
+    report = check(lambda x: x + 1e-6 * x.flip(3), GRAY, layout="n,c,h,w", order="reverse")
+    assert report.largest > 0.1
+    tiny = check(lambda x: 1e-6 * x, GRAY, layout="n,c,h,w")
+    assert tiny.largest == pytest.approx(1e-6, rel=0.01)
+    assert "that may be rounding" in str(tiny)
+
+
+def test_a_leak_that_only_gradients_find_is_found():
+    report = check(lambda x: torch.where(x < 2, 0.0, 0.0) + (x - x.detach()), GRAY, layout="n,c,h,w")
+    assert set(report.leaks) == {(site, site) for site in range(20)}
+    assert "found by gradient alone" in str(report)
+
+
+def test_a_leak_that_only_changes_find_is_found():
+    report = check(lambda x: x.round(), GRAY, layout="n,c,h,w")
+    assert set(report.leaks) == {(site, site) for site in range(20)}
+
+
+def test_an_output_that_is_one_buffer_is_compared_with_what_it_was():
+    kept = torch.zeros(32, *GRAY)
+    report = check(lambda x: kept.copy_(x.detach()), GRAY, layout="n,c,h,w")
+    assert len(report.leaks) == 20
+
+
+def test_one_site_has_no_past():
+    report = check(lambda x: torch.zeros(len(x), 1, 1, 1), (1, 1, 1), 2, "n,c,h,w")
+    assert report.passed
+    assert report.past_seen == 1.0
+
+
+def test_the_seed_and_the_looks():
+    looks = []
+    first = check(made(lambda: stack(GRAY, mask_a)), GRAY, seed=4, progress=looks.append)
+    assert sum(looks) == LOOKS
+    again = check(made(lambda: stack(GRAY, mask_a)), GRAY, seed=4)
+    assert str(first) == str(again)
+
+
+def test_all_of_a_report_is_plain_json():
+    for name in ("no mask", "column by column"):
+        make, shape, _ = PLANTED[name]
+        report = check(made(make), shape)
+        plain = report.to_dict()
+        assert json.loads(json.dumps(plain)) == plain
+        assert {tuple(pair) for pair in plain["leaks"]} == set(report.leaks)
+        assert plain["leaking"] == len(report.leaking)
+        assert sum(count for *_, count in plain["offsets"]) == len(report.leaks)
+        assert sorted(o for o, sites in report.leaking.items() for _ in sites) == sorted(o for o, _ in report.leaks)
+
+
+def test_independent_sites_are_right_and_see_nothing():
+    domain = Levels((1, 2, 3), 3)
+    report = check(Wrapped(Independent(domain), CK), domain.shape, 3, scale="levels")
+    assert report.passed
+    assert report.past_seen == 0
+    assert "of the past, nothing is seen" in str(report)

@@ -1,0 +1,129 @@
+"""`check_leak` of what are no images with K logits a site: rows, many levels, parameters of mixtures, large reports."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from tests.checks.test_leak_check import check, made
+from torch import nn
+
+import chainrule as cr
+from chainrule.checks import Dependence, LeakReport, dependence
+from chainrule.checks.callable_adapter import FLAT_LAYOUTS
+from chainrule.domains import Levels
+from chainrule.domains.orders import natural, shuffled
+from chainrule.models import MADE
+from tests.support.planted_leaks import GRAY, LEVELS, RGB, Masked, mask_a, mask_b, sees_by, stack
+
+
+def laid_out(logits, layout):
+    """Logits [n, D, K] as that layout has them, without the code under test."""
+    return {
+        "n,kd": logits.mT.flatten(1), "n,dk": logits.flatten(1), "n,d,k": logits, "n,k,d": logits.mT,
+        "n,d": logits[..., 0],
+    }[layout]  # fmt: skip
+
+
+class Rows(nn.Module):
+    """A MADE that gives its logits in some layout."""
+
+    def __init__(self, model, layout):
+        super().__init__()
+        self.model, self.layout = model, layout
+
+    def forward(self, x):
+        return laid_out(self.model.conditionals(x).logits, self.layout)
+
+
+@pytest.mark.parametrize("layout", FLAT_LAYOUTS)
+def test_rows_in_every_layout_see_what_the_law_says(layout):
+    domain = Levels((7,), 5)
+    model = made(lambda: MADE(domain, hidden=(60,), order=shuffled(domain, 3)))
+    report = check(Rows(model, layout), (7,), 5, layout, order=model.order, scale="levels")
+    assert report.passed
+    assert torch.equal(report.seen.ever, dependence(model).ever)
+
+
+@pytest.mark.parametrize("layout", FLAT_LAYOUTS)
+def test_rows_that_leak_are_told_by_site(layout):
+    def fn(x):
+        seen = torch.nn.functional.pad(x, (0, 2))[:, 2:]  # site i sees site i + 2
+        return laid_out(seen[..., None] + torch.arange(5), layout)
+
+    report = check(fn, (7,), 5, layout)
+    assert report.leaks == tuple((site, site + 2) for site in range(5))
+    words = str(report)
+    assert "the logits of site 0 see site 2\n  pairs by sites further on: 5 at +2\n" in words
+    assert "of the past, nothing is seen" in words
+    assert report.clean_orders == ("reverse",)
+    assert report.offsets == {(0, 2): 5}
+
+
+def test_orders_that_are_one_have_one_name():
+    report = check(made(lambda: stack(GRAY, mask_a)), GRAY, order="reverse")
+    assert report.clean_orders == ("raster",)
+
+
+def test_more_levels_than_a_byte_holds():
+    net = made(lambda: nn.Sequential(Masked((1, 4), 1, mask_a), Masked((4, 512), 1, mask_b, size=1)))
+    report = check(net, (1, 2, 3), 512)
+    assert report.passed
+    assert report.past_seen > 0.5
+    with pytest.raises(cr.ChainruleError, match="levels must be 2 to 256, not 512"):
+        Levels((1, 2, 3), 512)
+
+
+def mixtures(first, parameters):
+    """Parameters of a pixel, all colours together, as PixelCNN++ gives them: they see the pixels before."""
+    return nn.Sequential(Masked((3, 6), 3, first), nn.ELU(), nn.Conv2d(6, parameters, 1))
+
+
+def earlier_pixels(to, of, down, right):
+    return down < 0 or (down == 0 and right < 0)
+
+
+def test_the_numbers_of_a_pixel_may_see_the_pixels_before_it_and_none_of_its_own_channels():
+    report = check(made(lambda: mixtures(earlier_pixels, 10)), RGB, 256, "n,k,h,w", parameters=10)
+    assert report.passed
+    assert "a pixel's numbers are all of its channels', and may see none of them" in report.ran
+    leaking = check(
+        made(lambda: mixtures(lambda to, of, *at: earlier_pixels(to, of, *at) or (at == (0, 0) and of == 0), 10)),
+        RGB, 256, "n,k,h,w", parameters=10,
+    )  # fmt: skip
+    assert leaking.leaks == tuple((pixel, pixel) for pixel in range(12))
+    assert "within a pixel: R sees R\n" in str(leaking)
+
+
+def test_any_number_of_parameters_a_site():
+    net = made(lambda: nn.Sequential(Masked((3, 6), 3, mask_a), nn.ELU(), Masked((6, 21), 3, mask_b, size=1)))
+    report = check(net, RGB, 256, parameters=7)
+    assert report.passed
+    wanted = sees_by(mask_a)
+    assert bool(report.seen.ever[12 + 5, 5]) == wanted((1, 1, 1), (0, 1, 1)) is True
+    with pytest.raises(cr.ChainruleError, match=r"of shape \[3, 3, 4\] with 8 numbers a site is \[32, 24, 3, 4\]"):
+        check(net, RGB, 256, parameters=8)
+    with pytest.raises(cr.ChainruleError, match="layout 'n,c,h,w' has one number a site; leave parameters out"):
+        check(net, RGB, 256, "n,c,h,w", parameters=7)
+
+
+def test_a_large_report_is_told_without_a_list_of_its_pairs(monkeypatch):
+    domain = Levels((3, 16, 16), 2)
+    every = torch.ones(domain.sites, domain.sites, dtype=torch.bool)
+    report = LeakReport("net", domain, "n,c,h,w", natural(domain), Dependence(every, every), 1.0, "all")
+    before = domain.sites * (domain.sites + 1) // 2
+    monkeypatch.setattr(LeakReport, "leaks", property(lambda self: pytest.fail("all pairs were listed")))
+    monkeypatch.setattr(LeakReport, "leaking", property(lambda self: pytest.fail("all pairs were listed")))
+    words = str(report)
+    assert f"net leaks: 768 of its 768 outputs see what is not before them ({before:,} pairs)" in words
+    assert "the logits of row 0, column 0, R see row 0, column 0, R\n" in words
+    assert sum(report.offsets.values()) == before
+
+
+def test_an_error_names_the_type_and_the_device():
+    weight = torch.ones(LEVELS, 1, 3, 3).double()
+
+    def fn(x):
+        return nn.functional.conv2d(x, weight, padding=1)
+
+    with pytest.raises(cr.ChainruleError, match=r"fn raised RuntimeError: .* of scale 'unit', float32 on cpu"):
+        check(fn, GRAY, LEVELS)

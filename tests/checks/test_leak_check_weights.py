@@ -1,0 +1,326 @@
+"""`check_leak` and weights: found behind any callable, moved where training moves them, and given back."""
+
+from __future__ import annotations
+
+import copy
+from functools import partial
+
+import pytest
+import torch
+import torch.nn.functional as F
+from tests.checks.test_leak_check import CK, check, made
+from torch import nn
+
+import chainrule as cr
+from tests.support.planted_leaks import GRAY, LEVELS, RGB, Masked, Mutating, mask_a, mask_b, stack
+
+OF_SCRIPTS = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+
+
+class Hidden(nn.Module):
+    """Without a mask, behind a head that starts at zero; `logits`, `both` and `quiet` are other ways to call it."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, LEVELS, 1))
+        nn.init.zeros_(self.net[2].weight)
+
+    def forward(self, x):
+        return self.net(x)
+
+    def both(self, x):
+        return self.net(x), None
+
+    @torch.no_grad()
+    def quiet(self, x):
+        return self.net(x)
+
+
+HIDDEN = made(Hidden)
+PAIRS = check(HIDDEN, (1, 4, 4)).leaks
+
+
+class Holder:
+    """No nn.Module, but it has one, in a list."""
+
+    def __init__(self, net):
+        self.nets = [net]
+
+    def __call__(self, x):
+        return self.nets[0](x)
+
+
+def by_its_name(x):
+    return HIDDEN(x)
+
+
+def closed_over(net):
+    return lambda x: net.both(x)[0]
+
+
+def as_default(x, net=HIDDEN):
+    return net(x)
+
+
+WAYS = {
+    "a bound method": lambda: HIDDEN.forward,
+    "a method that wants no gradients": lambda: HIDDEN.quiet,
+    "a lambda": lambda: closed_over(HIDDEN),
+    "a function that calls a function": lambda: lambda x: by_its_name(x),
+    "a default": lambda: as_default,
+    "a partial function": lambda: partial(lambda net, x: net(x), HIDDEN),
+    "a partial method": lambda: partial(HIDDEN.forward),
+    "an object": lambda: Holder(HIDDEN),
+    "an object's method": lambda: Holder(HIDDEN).__call__,
+    "a script": lambda: torch.jit.script(HIDDEN.net),
+    "a trace": lambda: torch.jit.trace(HIDDEN.net, torch.zeros(2, 1, 4, 4)),
+    "a script's method": lambda: torch.jit.script(HIDDEN.net).forward,
+}
+
+
+@OF_SCRIPTS
+@pytest.mark.parametrize("way", WAYS)
+def test_weights_are_moved_whatever_way_a_module_is_given(way):
+    before = copy.deepcopy(HIDDEN.state_dict())
+    report = check(WAYS[way](), (1, 4, 4))
+    assert len(PAIRS) == 58
+    assert report.leaks == PAIRS
+    assert "6 with weights moved" in report.ran
+    assert all(torch.equal(before[name], tensor) for name, tensor in HIDDEN.state_dict().items())
+
+
+def test_a_method_is_called_in_evaluation_mode_and_in_the_type_of_its_weights():
+    net = made(lambda: nn.Sequential(stack(GRAY, mask_a), nn.Dropout())).double()
+    assert check(net.forward, GRAY).passed
+    assert net.training
+
+
+def frozen(net, *parts):
+    for part in parts or (net,):
+        part.requires_grad_(False)
+    return net
+
+
+NO_VERDICT = {
+    "a function": (lambda: lambda x: torch.zeros(len(x), LEVELS, 4, 4), "give the nn.Module itself, or one that wraps"),
+    "a frozen head": (lambda: (net := Hidden()) and frozen(net, net.net[2]), r"frozen.*call requires_grad_\(True\)"),
+    "all frozen": (lambda: frozen(Hidden()), r"frozen.*call requires_grad_\(True\)"),
+    "a frozen script": (lambda: torch.jit.freeze(torch.jit.script(Hidden().eval())), "give the nn.Module itself"),
+    "the wrong module": (lambda: closed_over_two(HIDDEN, Hidden().state_dict()), "give the nn.Module itself"),
+}
+
+
+def closed_over_two(net, state):
+    """Weights that are in no module, and a module that is not used."""
+    held = torch.zeros(LEVELS, 1, 1, 1) * state["net.2.bias"].sum()
+    return lambda x: F.conv2d(x, held) if net else x
+
+
+@OF_SCRIPTS
+@pytest.mark.parametrize("name", NO_VERDICT)
+def test_where_nothing_is_seen_and_weights_may_hide_it_there_is_no_verdict(name):
+    make, message = NO_VERDICT[name]
+    with pytest.raises(cr.ChainruleError, match=rf"sees nothing of its input, so nothing can be said.*{message}") as e:
+        check(made(make), (1, 4, 4))
+    assert "\n" not in str(e.value)
+
+
+def test_of_one_site_there_is_nothing_to_see():
+    assert check(lambda x: torch.zeros(len(x), LEVELS, 1, 1), (1, 1, 1)).passed
+
+
+class BakedIn(nn.Conv2d):
+    """Its mask is in the values of its weight alone."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.kept = Masked((self.in_channels, self.out_channels), 1, mask_a).mask
+        with torch.no_grad():
+            self.weight *= self.kept
+
+
+class MaskIsAParameter(nn.Conv2d):
+    def __init__(self, *args):
+        super().__init__(*args)
+        mask = Masked((self.in_channels, self.out_channels), 1, mask_a).mask
+        self.mask = nn.Parameter(mask, requires_grad=False)
+
+    def forward(self, x):
+        return F.conv2d(x, self.weight * self.mask, self.bias, padding=self.padding)
+
+
+class GradientIsMasked(BakedIn):
+    """Training leaves alone what the mask closed."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.weight.register_hook(lambda gradient: gradient * self.kept)
+
+
+class WhileTraining(Masked):
+    """Writes its mask into its weight in training mode alone."""
+
+    def forward(self, x):
+        if self.training:
+            self.weight.data *= self.mask
+        return nn.Conv2d.forward(self, x)
+
+
+def trained_once(kind):
+    """A stack of colour whose masks were written into its weights by one call in training mode."""
+    net = stack(RGB, mask_a, kind=kind)
+    net(torch.zeros(1, *RGB))
+    return net
+
+
+MASKED = {
+    "frozen values": (lambda: BakedIn(1, LEVELS, 3, 1, 1).requires_grad_(False), GRAY),
+    "a parameter": (lambda: MaskIsAParameter(1, LEVELS, 3, 1, 1), GRAY),
+    "a hook": (lambda: GradientIsMasked(1, LEVELS, 3, 1, 1), GRAY),
+    "written back": (lambda: trained_once(Mutating), RGB),
+    "written back while training": (lambda: trained_once(WhileTraining), RGB),
+}
+
+
+@pytest.mark.parametrize("name", MASKED)
+def test_what_a_mask_closes_stays_closed(name):
+    make, shape = MASKED[name]
+    report = check(made(make), shape)
+    assert report.passed, report
+    assert report.past_seen > 0
+
+
+@pytest.mark.parametrize("layers", [1, 3])
+def test_zeros_that_one_step_of_training_moves_are_moved(layers):
+    def make():
+        free = [nn.Conv2d(6, 6, 3, padding=1) for _ in range(layers)]
+        for each in free:
+            nn.init.dirac_(each.weight)
+        return nn.Sequential(Masked((1, 6), 1, mask_a), *free, nn.ReLU(), Masked((6, LEVELS), 1, mask_b, size=1))
+
+    net = made(make)
+    now = seen_of(net)
+    assert not now[~torch.ones(20, 20).tril(-1).bool()].any()
+    report = check(net, GRAY)
+    assert not report.passed
+    assert report.to_dict()["only_at_moved_weights"]
+    step(net)
+    after = seen_of(net)
+    assert ((after & report.wrong) == after.triu()).all()
+    assert after.triu().any()
+    assert not check(made(lambda: BakedIn(1, LEVELS, 3, 1, 1)), GRAY).passed
+
+
+def step(net):
+    """One step of Adam on random images."""
+    optimizer = torch.optim.Adam(net.parameters())
+    x = torch.rand(8, *GRAY, generator=torch.Generator().manual_seed(0))
+    net(x).square().sum().backward()
+    optimizer.step()
+
+
+def seen_of(net):
+    """bool [D, D] of a gray model, by the Jacobian of summed logits at one image, without the code under test."""
+    x = torch.rand(1, *GRAY, generator=torch.Generator().manual_seed(1))
+    jacobian = torch.autograd.functional.jacobian(lambda x: net(x).square().sum(1).flatten(), x)
+    return jacobian.flatten(1) != 0
+
+
+class Worn(nn.Module):
+    """Everything that a check could leave behind: modes, running statistics, weights written in forward, a count."""
+
+    def __init__(self, copied=True):
+        super().__init__()
+        self.net = nn.Sequential(stack(GRAY, mask_a), nn.BatchNorm2d(LEVELS), nn.Dropout(0.5))
+        self.net[0].eval()
+        self.register_buffer("calls", torch.zeros(()))
+        self.register_buffer("spread", torch.ones(1, 1).expand(2, 3))
+        self.scale = nn.Parameter(torch.ones(3))
+        self.last = None
+        if not copied:
+            self.by_product = self.scale * 2  # torch copies no tensor that has a history
+
+    def forward(self, x):
+        self.calls = self.calls + 1
+        self.scale.data *= 0.5
+        self.last = self.net(x)
+        return self.last
+
+
+@pytest.mark.parametrize("copied", [True, False])
+@pytest.mark.parametrize("way", [lambda net: net, lambda net: net.forward, lambda net: lambda x: net(x)])
+def test_a_module_stays_as_it_was(copied, way):
+    model = made(lambda: Worn(copied))
+    state, modes = copy.deepcopy(model.state_dict()), [each.training for each in model.modules()]
+    tensors = {name: (tensor, tensor.data_ptr()) for name, tensor in model.state_dict(keep_vars=True).items()}
+    random = torch.get_rng_state()
+    report = check(way(model), GRAY)
+    assert report.passed
+    assert "6 with weights moved" in report.ran
+    assert [each.training for each in model.modules()] == modes
+    assert {name: tensor.tolist() for name, tensor in model.state_dict().items()} == {
+        name: tensor.tolist() for name, tensor in state.items()
+    }
+    after = model.state_dict(keep_vars=True)
+    assert all(after[name] is tensor and tensor.data_ptr() == place for name, (tensor, place) in tensors.items())
+    assert model.last is None
+    assert model.spread.stride() == (0, 0)
+    assert all(each.requires_grad and each.grad is None for each in model.parameters())
+    assert torch.equal(torch.get_rng_state(), random)
+
+
+def test_a_module_gets_its_state_back_when_it_raises():
+    class Raises(Worn):
+        def forward(self, x):
+            super().forward(x)
+            raise KeyError("no\nsuch layer")
+
+    model = made(Raises)
+    raised = r"Raises raised KeyError: .*such layer' \(test_check_leak_weights.py, line \d+\); it was given images"
+    with pytest.raises(cr.ChainruleError, match=raised) as e:
+        check(model, GRAY)
+    assert "\n" not in str(e.value)
+    assert model.training
+    assert (model.calls.item(), model.scale.tolist(), model.last) == (0, [1, 1, 1], None)
+
+
+class Expanded(nn.Conv2d):
+    """Its mask is a view of one number many times over."""
+
+    def __init__(self):
+        super().__init__(1, LEVELS, 3, padding=1)
+        mask = Masked((1, 1), 1, mask_a).mask
+        self.register_buffer("mask", mask.expand_as(self.weight))
+
+    def forward(self, x):
+        return F.conv2d(x, self.weight * self.mask, self.bias, padding=1)
+
+
+def test_a_buffer_that_is_expanded_is_no_obstacle():
+    model = made(Expanded).train()
+    assert check(model, GRAY).passed
+    assert model.training
+    assert model.mask.stride()[0] == 0
+
+
+def test_lazy_weights_are_refused():
+    with pytest.raises(cr.ChainruleError, match="a lazy module has weights without a size; call the model on a batch"):
+        check(nn.LazyConv2d(LEVELS, 1), GRAY)
+
+
+def test_the_error_of_a_gradient_is_told():
+    class Refuses(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x.roll(1, 3) * 1.0
+
+        @staticmethod
+        def backward(ctx, gradient):
+            raise RuntimeError("no way back")
+
+    report = check(lambda x: Refuses.apply(x), (1, 1, 3), layout="n,c,h,w", order="reverse")
+    assert (
+        "by change alone (with gradients on, at images of float32, it raised RuntimeError: no way back)" in report.ran
+    )
+    assert "by change alone (the outputs have no gradient)" in check(HIDDEN.quiet, (1, 4, 4)).ran
+    assert check(made(lambda: stack(GRAY, mask_a)), GRAY, layout=CK).seen.by_gradient

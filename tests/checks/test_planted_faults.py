@@ -1,0 +1,325 @@
+"""Faults planted in models, each as a user might write it: the right law finds it and names the right sites."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from chainrule.checks import check_model, no_leak
+from chainrule.distributions import Conditionals
+from chainrule.domains import Binary, Levels
+from chainrule.domains.orders import Order, natural, raster
+from chainrule.layers.masks import colour_groups, convolution_mask, degree_mask
+from chainrule.models.base import AutoregressiveModel
+from chainrule.models.made import MADE
+from chainrule.models.pixelcnn import PixelCNN
+from tests.support.findings import FREQUENCIES, LEAK, NEIGHBOURS, STORAGE, TOTAL, broken, finding
+
+# Law 1: leaks.
+
+
+class OffByOne(MADE):
+    """The output's mask lets equal degrees through."""
+
+    def __init__(self, domain, **arguments):
+        super().__init__(domain, **arguments)
+        below = self.layers[-1].mask.sum(1)  # with inputs in natural order, as many as the unit's degree
+        self.output.mask = degree_mask(self.order.rank + 1, below, strict=False)
+
+
+def test_made_whose_output_sees_its_own_input():
+    report = check_model(OffByOne(Binary((5,)), hidden=(40,)))
+    # The last site has no hidden unit of its own degree to look through.
+    assert finding(report, LEAK).pairs == ((0, 0), (1, 1), (2, 2), (3, 3))
+    assert "the conditional of site 0 sees site 0 (one of 4 such pairs)" in finding(report, LEAK).detail
+    assert {LEAK, TOTAL} <= broken(report)
+    assert NEIGHBOURS not in broken(report)
+
+
+class OpenDiagonal(MADE):
+    """Direct weights whose diagonal was left open."""
+
+    def __init__(self, domain, **arguments):
+        super().__init__(domain, direct_connections=True, **arguments)
+        self.skip.mask = degree_mask(self.order.rank + 1, self.order.rank + 1, strict=False)
+
+
+def test_made_with_an_open_diagonal_in_another_order():
+    report = check_model(OpenDiagonal(Binary((1, 2, 2)), hidden=(8,), order=(2, 0, 3, 1)))
+    assert finding(report, LEAK).pairs == tuple((site, site) for site in range(4))
+    assert "row 0, column 0 sees row 0, column 0" in finding(report, LEAK).detail
+
+
+class AllMaskB(PixelCNN):
+    """Mask B in the first layer too."""
+
+    def __init__(self, domain, **arguments):
+        super().__init__(domain, **arguments)
+        colours, wide = domain.shape[0], colour_groups(len(self.first.weight), domain.shape[0])
+        self.first.mask = convolution_mask(wide, torch.arange(colours), (7, 7), "B")[:, :, :4]
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 4), (3, 2, 2)])
+def test_pixelcnn_with_mask_b_in_its_first_layer(shape):
+    report = check_model(AllMaskB(Binary(shape), blocks=1, features=9))
+    sites = range(torch.Size(shape).numel())
+    assert finding(report, LEAK).pairs == tuple((site, site) for site in sites)
+
+
+class ColoursInterleaved(PixelCNN):
+    """Output features are grouped R, G, B, R, G, B, … and read as R, R, …, G, G, …, B, B, …"""
+
+    def __init__(self, domain, **arguments):
+        super().__init__(domain, **arguments)
+        colours, wide = domain.shape[0], colour_groups(len(self.head.weight), domain.shape[0])
+        interleaved = torch.arange(colours).repeat(domain.outputs_per_site)
+        self.output.mask = convolution_mask(interleaved, wide, (1, 1), "B")
+
+
+def test_colours_that_see_later_colours_of_their_pixel():
+    report = check_model(ColoursInterleaved(Levels((3, 1, 2), 3), blocks=0, features=9))
+    # At pixel 0, red is site 0, green 2, blue 4. One of red's outputs was meant for blue, which sees red and green.
+    assert finding(report, LEAK).pairs == ((0, 0), (0, 2), (1, 1), (1, 3), (2, 2), (3, 3))
+    assert "the conditional of row 0, column 0, R sees row 0, column 0" in finding(report, LEAK).detail
+
+
+class AnotherOrder(MADE):
+    """Says that it takes its sites in an order that its masks do not have."""
+
+    def __init__(self, domain, **arguments):
+        super().__init__(domain, **arguments)
+        self.order = Order((1, 0, 2))
+
+
+def test_an_order_that_is_not_that_of_the_masks():
+    report = check_model(AnotherOrder(Binary((3,)), hidden=(16,)))
+    assert finding(report, LEAK).pairs == ((1, 0),)
+
+
+class OneKernel(AutoregressiveModel):
+    """One 3×3 convolution whose open taps are given as (row, column) offsets from the centre."""
+
+    def __init__(self, domain, taps):
+        super().__init__()
+        self.domain, self.order, self.taps = domain, raster(domain), taps
+        self.convolution = nn.Conv2d(1, 1, 3, padding=1)
+        mask = torch.zeros(3, 3)
+        for row, column in taps:
+            mask[row + 1, column + 1] = 1
+        self.register_buffer("mask", mask, persistent=False)
+
+    def conditionals(self, x):
+        weight = self.mask * self.convolution.weight
+        return Conditionals(nn.functional.conv2d(self.encode(x), weight, self.convolution.bias, padding=1), binary=True)
+
+
+@pytest.fixture(autouse=True)
+def quiet_start(monkeypatch):
+    """torch's own layers draw from its global generator; here all weights start at zero instead."""
+    monkeypatch.setattr(nn.Conv2d, "reset_parameters", zero_parameters)
+    monkeypatch.setattr(nn.Linear, "reset_parameters", zero_parameters)
+
+
+def zero_parameters(layer):
+    for weight in layer.parameters():
+        nn.init.zeros_(weight)
+
+
+PAST = [(-1, -1), (-1, 0), (-1, 1), (0, -1)]
+
+
+def test_a_kernel_that_sees_the_past_alone_is_right():
+    assert broken(check_model(OneKernel(Binary((1, 3, 4)), PAST))) == set()
+
+
+@pytest.mark.parametrize("tap", [(0, 0), (0, 1), (1, -1), (1, 0), (1, 1)])
+def test_every_tap_that_sees_the_present_or_the_future_is_found(tap):
+    height, width = 3, 4
+    seen = {
+        (row * width + column, (row + tap[0]) * width + column + tap[1])
+        for row in range(height)
+        for column in range(width)
+        if 0 <= row + tap[0] < height and 0 <= column + tap[1] < width
+    }
+    assert set(no_leak(OneKernel(Binary((1, height, width)), [*PAST, tap])).pairs) == seen
+
+
+class HiddenLeak(MADE):
+    """An unmasked layer that starts at zero: untrained, the model is right."""
+
+    def __init__(self, domain, hidden=(8,)):
+        super().__init__(domain, hidden)
+        self.extra = nn.Linear(domain.sites, domain.sites)
+
+    def conditionals(self, x):
+        logits = super().conditionals(x).logits
+        return Conditionals(logits + self.extra(self.encode(x)), binary=True)
+
+
+def test_a_leak_behind_weights_that_start_at_zero():
+    found = no_leak(HiddenLeak(Binary((3,))))
+    assert found.pairs == ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
+    assert found.detail.endswith("once its weights move")
+
+
+class LookUp(AutoregressiveModel):
+    """Each conditional is looked up by the value of one site: no gradient reaches the input."""
+
+    def __init__(self, domain, looks_at, cast=True):
+        super().__init__()
+        self.domain, self.order, self.looks_at, self.cast = domain, natural(domain), looks_at, cast
+        self.logits = nn.Parameter(torch.linspace(-1, 1, domain.sites * 2).view(domain.sites, 2))
+
+    def conditionals(self, x):
+        x = x.long() if self.cast else x  # a float is no index
+        seen = x[:, self.looks_at] * torch.tensor([site is not None for site in [None, *self.looks_at[1:]]])
+        return Conditionals(self.logits[torch.arange(self.domain.sites), seen], binary=True)
+
+
+@pytest.mark.parametrize("cast", [True, False])
+def test_models_that_take_no_gradient_are_asked_by_changing_values(cast):
+    right = no_leak(LookUp(Binary((4,)), [0, 0, 1, 0], cast))
+    assert right.passed
+    assert "by change alone" in right.detail
+    wrong = no_leak(LookUp(Binary((4,)), [0, 3, 1, 3], cast))
+    assert wrong.pairs == ((1, 3), (3, 3))
+
+
+# Law 2: totals.
+
+
+class Heavy(Conditionals):
+    """Forgets to normalise one site."""
+
+    def log_prob(self, x):
+        return super().log_prob(x) + 0.25 * torch.arange(x[0].numel()).eq(2).view(x.shape[1:])
+
+
+class Unnormalised(MADE):
+    def conditionals(self, x):
+        return Heavy(super().conditionals(x).logits, binary=True)
+
+
+@pytest.mark.parametrize("shape", [(1, 2, 2), (1, 5, 9)])
+def test_a_conditional_that_does_not_normalise(shape):
+    report = check_model(Unnormalised(Binary(shape), hidden=(8,)))
+    where = Binary(shape).describe_site(2)
+    assert f"the conditional of {where} sums to 1.28403 over its values" in finding(report, TOTAL).detail
+    assert LEAK not in broken(report)
+
+
+class Averaged(MADE):
+    """Its log_prob divides by the number of sites."""
+
+    def log_prob(self, x):
+        return super().log_prob(x) / self.domain.sites
+
+
+def test_a_log_prob_that_is_no_density_is_found_by_enumeration():
+    report = check_model(Averaged(Binary((4,)), hidden=(8,)))
+    assert "the probabilities of all 2^4 outcomes sum to" in finding(report, TOTAL).detail
+
+
+def test_a_log_prob_that_is_no_density_is_found_where_outcomes_are_too_many():
+    report = check_model(Averaged(Binary((40,)), hidden=(8,)))
+    assert "log_prob is not the sum of the conditionals" in finding(report, TOTAL).detail
+
+
+class NotANumber(MADE):
+    def conditionals(self, x):
+        return Conditionals(super().conditionals(x).logits * torch.nan, binary=True)
+
+
+def test_nan_is_no_distribution_and_no_leak():
+    report = check_model(NotANumber(Binary((3,)), hidden=(8,)))
+    assert "sums to nan" in finding(report, TOTAL).detail
+    assert LEAK not in broken(report)
+
+
+# Law 4: samples.
+
+
+class Leaning(Conditionals):
+    """Draws the lower values too often; what it says of probabilities is right."""
+
+    def icdf(self, noise):
+        return super().icdf(noise**1.1)
+
+    def select_sites(self, sites):
+        return Leaning(super().select_sites(sites).logits, self.binary)
+
+    def tempered(self, temperature):
+        return Leaning(super().tempered(temperature).logits, self.binary)
+
+
+class Biased(MADE):
+    def conditionals(self, x):
+        return Leaning(super().conditionals(x).logits, isinstance(self.domain, Binary))
+
+
+@pytest.mark.parametrize("domain", [Binary((3,)), Levels((2,), 5)])
+def test_draws_that_lean_to_one_side(domain):
+    report = check_model(Biased(domain, hidden=(8,)))
+    assert broken(report) == {FREQUENCIES}
+    assert "are due (chi-square p = " in finding(report, FREQUENCIES).detail
+
+
+# Law 5: storage and neighbours.
+
+
+class ForgetsItsSeed(MADE):
+    """Its masks come from a seed that it does not keep."""
+
+    def __init__(self, domain, hidden=(16,), seed=0):
+        super().__init__(domain, hidden, seed=seed)
+        self.seed = 0
+
+
+def test_a_model_that_does_not_keep_its_arguments():
+    report = check_model(ForgetsItsSeed(Binary((6,)), seed=1))
+    assert broken(report) == {STORAGE}
+    assert "log_prob of 8 random data is not the same" in finding(report, STORAGE).detail
+
+
+class RoundsItsWeights(MADE):
+    """Its weights come back as halves."""
+
+    def _load_from_state_dict(self, state_dict, prefix, *rest):
+        for name in state_dict:
+            state_dict[name] = state_dict[name].half()
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+
+
+def test_weights_that_do_not_come_back():
+    report = check_model(RoundsItsWeights(Binary((6,)), hidden=(8,)))
+    assert broken(report) == {STORAGE}
+    assert "layers.0.weight is not the same after save and load" in finding(report, STORAGE).detail
+
+
+class BatchNormalised(MADE):
+    """Its features are normalised over the batch, whatever the mode."""
+
+    def conditionals(self, x):
+        h = self.layers[0](self.encode(x).flatten(1))
+        h = (h - h.mean(0)) / (h.std(0, correction=0) + 0.1)
+        return Conditionals(self.output(h).view(x.shape), binary=True)
+
+
+def test_data_that_depend_on_their_neighbours():
+    report = check_model(BatchNormalised(Binary((1, 2, 2)), hidden=(8,)))
+    assert "log_prob of a datum in a batch is" in finding(report, NEIGHBOURS).detail
+    # Alone in its batch, a datum's sites see what the masks allow: no leak is reported where there is none.
+    assert LEAK not in broken(report)
+
+
+class DependsOnItsPlace(MADE):
+    """The first datum of a batch of several is treated in its own way."""
+
+    def conditionals(self, x):
+        place = torch.arange(len(x)).view(-1, *[1] * len(self.domain.shape)) % 4
+        return Conditionals(super().conditionals(x).logits + place, binary=True)
+
+
+def test_data_that_depend_on_their_place():
+    assert NEIGHBOURS in broken(check_model(DependsOnItsPlace(Binary((4,)), hidden=(8,))))

@@ -1,0 +1,75 @@
+"""The figure of leaks draws what the report says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from tests.checks.test_leak_check import check, made
+
+from chainrule.figures import leak_figure
+from chainrule.figures.fields import LEAK, SEEN
+from chainrule.figures.leaks import COLOURS, NAMES
+from chainrule.figures.style import ACCENT
+from tests.support.planted_leaks import GRAY, PLANTED, RGB, half_above, stack
+
+
+def colours_of(axes):
+    return axes.images[0].get_array()
+
+
+def test_the_figure_shows_the_worst_output_of_each_channel_and_all_together():
+    report = check(made(PLANTED["no mask"][0]), RGB)
+    figure = leak_figure(report, "a title")
+    *outputs, offsets, channels = figure.axes
+    assert [axes.get_title() for axes in outputs] == [
+        f"row 1, column 1, {name}\n{count} leaks" for name, count in zip("RGB", (15, 14, 13), strict=True)
+    ]
+    for channel, axes in enumerate(outputs):
+        state = torch.from_numpy(colours_of(axes).data).view(3, 4, 3).permute(2, 0, 1).flatten()
+        leaks = report.wrong[report.worst(channel)]
+        assert ((state == 4) == leaks).all()
+    assert [text.get_text() for text in channels.texts] == ["12"] * 6
+    assert {text.get_position(): text.get_text() for text in offsets.texts} == {
+        (3, 2): str(report.offsets[0, 0]),
+        (4, 2): str(report.offsets[0, 1]),
+        (2, 3): str(report.offsets[1, -1]),
+        (3, 3): str(report.offsets[1, 0]),
+        (4, 3): str(report.offsets[1, 1]),
+    }
+    assert figure.get_suptitle() == "a title"
+
+
+def test_the_figure_of_a_gray_model_without_leaks():
+    left, right = leak_figure(check(made(lambda: stack(GRAY, half_above)), GRAY)).axes
+    assert left.get_title().endswith("\n0 leaks")
+    state = colours_of(left)
+    assert (state == 4).sum() == 0
+    assert (state == 2).sum() == 3
+    leak = torch.tensor(COLOURS(LEAK))
+    assert not (torch.from_numpy(colours_of(right).data) == leak).all(-1).any()
+    assert not right.texts
+
+
+def test_rows_are_drawn_in_the_same_colours_and_counted_from_0():
+    report = check(lambda x: x.cumsum(1), (5,), 2, "n,d")
+    figure = leak_figure(report)
+    (axes,) = figure.axes
+    (image,) = axes.images
+    assert torch.equal(torch.from_numpy(colours_of(axes).data) == LEAK, torch.eye(5).bool())
+    assert torch.equal(torch.from_numpy(colours_of(axes).data) == SEEN, torch.ones(5, 5).tril(-1).bool())
+    assert image.get_cmap() is COLOURS
+    assert image.get_extent() == [-0.5, 4.5, 4.5, -0.5]
+    patches = {patch.get_label(): patch.get_facecolor() for patch in figure.legends[0].get_patches()}
+    assert {name: COLOURS(state) for state, name in ((SEEN, "before it, seen"), (LEAK, NAMES[ACCENT]))}.items() <= (
+        patches.items()
+    )
+
+
+def test_the_title_says_what_was_checked_and_what_was_found():
+    gray = check(made(lambda: stack(GRAY, half_above)), GRAY)
+    assert leak_figure(gray).get_suptitle() == "Sequential does not leak\nimages 1×4×5, 4 levels, layout n,ck,h,w"
+    rows = replace(check(lambda x: x * 1, (5,), 2, "n,d"), name="a_long_name." * 6)
+    lines = leak_figure(rows).get_suptitle().splitlines()
+    assert max(map(len, lines)) < 80
+    assert lines[-1] == "rows of 5 sites, 2 levels, layout n,d"
