@@ -10,8 +10,7 @@ from baselines import Codes, Floats
 from imputers import Holed
 
 import chainrule as cr
-from chainrule.data import infer_table, to_frame, to_rows
-from chainrule.data.columns import measured
+from chainrule.data import infer_table, measure_columns, to_frame, to_rows
 from chainrule.inference.evaluate import log_prob_all
 
 MODELS = 4
@@ -61,7 +60,7 @@ def imputer(holed: Holed) -> pd.DataFrame:
     """The rows, filled by an order-agnostic MADE: the mean of a number, of categories the most likely."""
     table, _ = infer_table(pd.concat([holed.train, holed.valid, holed.rows]))
     train, valid, rows = (to_rows(frame, table).values for frame in holed)
-    model = cr.MADE(measured(table, train), hidden=(500,), agnostic="order")
+    model = cr.MADE(measure_columns(table, train), hidden=(500,), agnostic="order")
     cr.fit(model, train, valid, **IMPUTER)
     found = cr.impute(model, rows.nan_to_num(), ~rows.isnan(), n=DRAWS, chunk=4096)
     return to_frame(cr.mean(found, model.domain), table).set_index(holed.rows.index).astype(holed.rows.dtypes)

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import chainrule as cr
-from chainrule.layers import masked
+from chainrule.layers import weights
 from chainrule.layers.residual import ResidualBlock
 
 
@@ -25,7 +25,7 @@ class MaskedConv2d(nn.Conv2d):
 
     def __init__(self, layer: masked.MaskedConv2d) -> None:
         out_features, in_features = layer.weight.shape[:2]
-        super().__init__(in_features, out_features, 2 * layer.reach + 1, padding=layer.reach)
+        super().__init__(in_features, out_features, 2 * layer.radius + 1, padding=layer.reach)
         self.register_buffer("mask", torch.zeros_like(self.weight))
         rows = slice(layer.weight.shape[2])
         with torch.no_grad():

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import chainrule as cr
-from chainrule.layers.masked import MaskedLinear
+from chainrule.layers.linear import MaskedLinear
 from chainrule.models.made import hidden_degrees
 from chainrule.seeding import generator
 

@@ -15,8 +15,8 @@ from plain import log_prob
 from torch import Tensor
 
 from chainrule import PixelRNN
+from chainrule.layers.linear import MaskedMap
 from chainrule.layers.lstm import DiagonalBiLSTM, ImageLSTM, LSTMBlock, LSTMStack, RowLSTM
-from chainrule.layers.masked import MaskedMap
 
 
 def plain_log_prob(model: PixelRNN, x: Tensor) -> Tensor:

@@ -34,7 +34,7 @@ from speed_sides import (
 from turns import machine, take_turns
 
 import chainrule as cr
-from chainrule.figures.style import save_figure
+from chainrule.figures import save_figure
 from chainrule.files import new_directory, refuse_existing
 
 DIGITS = cr.Binary((1, 28, 28))

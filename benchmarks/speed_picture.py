@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from speed_results import Results, Row, Size
 
-from chainrule.figures.style import ACCENT, FAINT, INK, PLAIN, SMALL, new_figure, plain
+from chainrule.figures import BLUE, LINE_COLOUR, ORANGE, SMALL_SIZE, TEXT_COLOUR, new_figure, style_axes
 
 TASKS = {"naive loop": "sampling", "training step": "training"}
 
@@ -29,32 +29,32 @@ def picture(results: Results) -> Figure:
 
 def draw_ratios(axes: Axes, rows: Sequence[Row]) -> None:
     """A bar for each work, a tick at what we set ourselves, and the number."""
-    plain(axes, "Times as fast as plain PyTorch")
+    style_axes(axes, "Times as fast as plain PyTorch")
     places, bars = range(len(rows)), [row.case.bar or math.nan for row in rows]
-    axes.barh(places, [row.ratio for row in rows], color=PLAIN, height=0.6)
-    axes.plot(bars, places, "|", color=ACCENT, markersize=14, markeredgewidth=2.5, label="our least")
+    axes.barh(places, [row.ratio for row in rows], color=BLUE, height=0.6)
+    axes.plot(bars, places, "|", color=ORANGE, markersize=14, markeredgewidth=2.5, label="our least")
     ends = [max(row.ratio, row.case.bar or 0) for row in rows]
     for place, row, end in zip(places, rows, ends, strict=True):
-        axes.text(1.06 * end, place, f"{row.ratio:.3g}", va="center", fontsize=SMALL, color=INK)
+        axes.text(1.06 * end, place, f"{row.ratio:.3g}", va="center", fontsize=SMALL_SIZE, color=TEXT_COLOUR)
     axes.set_yticks(places, [f"{TASKS[row.case.against]}: {row.case.work}" for row in rows])
     axes.set_xscale("log")
     axes.set_xlim(min(1, *(0.8 * row.ratio for row in rows)), 2 * max(ends))
     axes.xaxis.set_major_formatter("{x:g}")
     axes.invert_yaxis()
-    axes.legend(fontsize=SMALL, frameon=False, loc="lower right", labelcolor=INK)
+    axes.legend(fontsize=SMALL_SIZE, frameon=False, loc="lower right", labelcolor=TEXT_COLOUR)
 
 
 def draw_growth(axes: Axes, sizes: Sequence[Size]) -> None:
     """Seconds over pixels, both on log scales."""
-    plain(axes, "Sampling 16 images from a PixelCNN", "size of the image", "seconds")
+    style_axes(axes, "Sampling 16 images from a PixelCNN", "size of the image", "seconds")
     pixels = [size.pixels for size in sizes]
     lines = {"naive loop\n(estimate)": [size.naive for size in sizes], "chainrule": [size.ours for size in sizes]}
-    for (name, seconds), colour in zip(lines.items(), (ACCENT, PLAIN), strict=True):
+    for (name, seconds), colour in zip(lines.items(), (ORANGE, BLUE), strict=True):
         axes.plot(pixels, seconds, "o-", color=colour)
-        axes.text(1.15 * pixels[-1], seconds[-1], name, va="center", fontsize=SMALL, color=colour)
+        axes.text(1.15 * pixels[-1], seconds[-1], name, va="center", fontsize=SMALL_SIZE, color=colour)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter("{x:g}")
     axes.set_xticks(pixels, [size.work for size in sizes])
     axes.minorticks_off()
-    axes.grid(color=FAINT, alpha=0.25)
+    axes.grid(color=LINE_COLOUR, alpha=0.25)

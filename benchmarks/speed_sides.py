@@ -15,19 +15,15 @@ from plain import Numbers, draw, log_prob, naive_sample, step, stirred
 from plain_cnn import PlainPixelCNN
 from plain_made import PlainMADE
 from plain_rnn import plain_numbers
-from rich.progress import Progress
 from torch import Tensor
 from turns import Work
 
 import chainrule as cr
 from chainrule.data import as_split
 from chainrule.hardware import keep_freed_memory
-from chainrule.layers.masked import MaskedConv2d
-from chainrule.progress import Bar
+from chainrule.layers.convolution import MaskedConv2d
 from chainrule.seeding import site_noise
-from chainrule.training.processes import Processes
-from chainrule.training.settings import as_settings
-from chainrule.training.trainer import Trainer
+from chainrule.training import ProcessGroup, Trainer, as_settings
 
 SEED = 0
 STEPS = 5
@@ -91,7 +87,7 @@ def noise_of(case: Case, model: Model) -> Tensor:
 
 def images_of(model: Model, n: int) -> Tensor:
     """Random data [n, C, H, W]."""
-    return model.domain.random(n, torch.Generator().manual_seed(SEED)).float()
+    return model.domain.random_data(n, torch.Generator().manual_seed(SEED)).float()
 
 
 # The sides: each gives the work of one turn.
@@ -164,12 +160,11 @@ def fit_steps(case: Case) -> Work:
     model = made_ready(case)
     settings = as_settings({"batch_size": case.n, "updates": 10**6, "precision": case.precision})
     data = as_split(images_of(model, case.n), model.domain)
-    trainer = Trainer(model, settings, data, None, Processes())
-    unseen = Bar(Progress(disable=True), 1, "")
+    trainer = Trainer(model, settings, data, None, ProcessGroup())
 
     def work() -> str:
         for _ in range(STEPS):
-            trainer.update(data.values(), unseen)
+            trainer.update(data.values())
         return trainer.settings.precision
 
     work()

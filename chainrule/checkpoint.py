@@ -1,4 +1,4 @@
-"""Models on disk: a folder with `config.json` and `model.safetensors`. Nothing is ever unpickled."""
+"""Saving and loading models: a folder with `config.json` and `model.safetensors`. Nothing is ever unpickled."""
 
 from __future__ import annotations
 
@@ -15,49 +15,84 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as as_bytes
 from torch import Tensor, nn
 
-from chainrule.domains import Domain, domain_from_dict
-from chainrule.domains.orders import Order, raster
+from chainrule.domains import Domain, Order, domain_from_dict, raster
 from chainrule.errors import ChainruleError
-from chainrule.files import new_directory, replacing, unwritable
-from chainrule.models.base import Density
+from chainrule.files import atomic_write, new_directory, write_error
+from chainrule.models import Density, as_density
 
 FORMAT = 1
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
 
 def save(model: Density, path: str | Path) -> None:
-    """Writes the model into a new folder: what `load` needs to make the same one, bit for bit.
+    """Write the model into a new folder, from which `load` makes the same model, bit for bit.
+
+    Args:
+        model: the model itself, not wrapped by `torch.compile` or `DataParallel`.
+        path: a folder that is new or empty.
 
     Raises:
-        ChainruleError: the folder is in use or cannot be written, or a constructor argument is none that JSON can hold.
+        ChainruleError: a wrapped model, a constructor argument that JSON cannot hold, or a folder that is in use or
+            cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> from chainrule.domains import Binary
+        >>> from chainrule.models.made import MADE
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save(MADE(Binary((4,)), hidden=(8,)), f"{folder}/model")
+        ...     load(f"{folder}/model").hidden
+        (8,)
     """
+    check_unwrapped(model, "save")
     with new_directory(Path(path)) as folder:
         write_json(folder / CONFIG, {"format": FORMAT, "model": describe(model)})
         write_weights(model, folder / WEIGHTS)
 
 
 def load(path: str | Path) -> Density:
-    """The model in that folder (a training run, or what `save` wrote), in evaluation mode, on the CPU.
+    """Return the model in a folder, in evaluation mode, on the CPU.
 
-    A model class of your own must have been imported.
+    A model of a class of your own is found once the module of the class has been imported.
+
+    Args:
+        path: the folder of a training run, or one that `save` wrote.
 
     Raises:
-        ChainruleError: no such folder, a damaged or edited one, a newer format, or a class that is not known.
+        ChainruleError: no model in the folder, a damaged or edited one, a newer format, or a class that is not
+            imported.
     """
     folder = Path(path)
     description = read_config(folder).get("model")
     tensors, shared = read_weights(folder, description)
     model = _construct(description, folder / CONFIG)
-    _fill(model, tensors, folder / WEIGHTS)
-    _share(model, shared)
+    _load_weights(model, tensors, folder / WEIGHTS)
+    _tie_parameters(model, shared)
     return model.eval()
 
 
+def check_unwrapped(model: nn.Module, function: str) -> None:
+    """Check that `function` was given a model itself, not a wrapper around one.
+
+    Raises:
+        ChainruleError: a wrapper, or no model.
+    """
+    density = as_density(model)
+    if density is model:
+        return
+    name, wrapper = type(density).__name__, type(model).__name__
+    raise ChainruleError(
+        f"{function} takes the {name} itself, not the {wrapper} around it; give the {name}, and use torchrun to train "
+        "in several processes"
+    )
+
+
 def read_weights(folder: Path, description: Any) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """The weights in that folder, once they are known to belong to the model that is described.
+    """Return the weights in a folder, after a check that they belong to the model that is described.
 
     Returns:
-        each tensor by its name; and which names stand for the tensor of another name, as where members share weights.
+        the tensors by name; and the names of parameters that are tied to others, with the names of these, as where the
+        members of an ensemble share weights.
 
     Raises:
         ChainruleError: a missing or damaged file, or weights of another model.
@@ -65,7 +100,7 @@ def read_weights(folder: Path, description: Any) -> tuple[dict[str, Tensor], dic
     path = folder / WEIGHTS
     if not path.exists():
         raise ChainruleError(
-            f"{path} is missing; training writes it after its first epoch: go on with it, or restore it"
+            f"{path} is missing; training writes it after its first epoch: resume the training, or restore the file"
         )
     tensors, metadata = read_tensors(path)
     if metadata.get("model") != digest(description):
@@ -80,7 +115,7 @@ def read_weights(folder: Path, description: Any) -> tuple[dict[str, Tensor], dic
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """The contents of `config.json`.
+    """Return the contents of `config.json`.
 
     Raises:
         ChainruleError: no such folder or file, not JSON, or a newer format.
@@ -99,59 +134,65 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def describe(model: Density) -> dict[str, Any]:
-    """The class of the model and the arguments it was made with, as plain JSON values."""
+    """Return the class of the model and the arguments of its constructor, as JSON values.
+
+    Raises:
+        ChainruleError: another class has the same name, or an argument is not kept as an attribute or is no JSON value.
+    """
     name = type(model).__name__
     known = Density.classes.get(name)
-    if known is None or known.__module__ != type(model).__module__:  # a notebook's cell may define one again
-        raise ChainruleError(f"another class is known by the name {name}, so this one cannot be saved; rename it")
+    if (
+        known is None or known.__module__ != type(model).__module__
+    ):  # a notebook cell that runs again defines a new class
+        raise ChainruleError(f"another class has the name {name}, so this one cannot be saved; rename it")
     try:
         arguments = model.arguments
     except (AttributeError, RecursionError) as error:
         raise ChainruleError(
             f"{name} cannot be saved: its constructor must name each argument and keep it as an attribute ({error})"
         ) from None
-    description = {"class": name, **{word: _plain(value, model.domain) for word, value in arguments.items()}}
+    description = {"class": name, **{argument: _to_json(value, model.domain) for argument, value in arguments.items()}}
     try:
         json.dumps(description)
     except (TypeError, ValueError) as error:
         raise ChainruleError(
-            f"{name} cannot be saved: an argument of its constructor is not plain ({error}); take numbers and words"
+            f"{name} cannot be saved: an argument of its constructor is no JSON value ({error}); take numbers and text"
         ) from None
     return description
 
 
 def write_weights(model: Density, path: Path) -> None:
-    """Writes the weights, marked with the model that they belong to, in place of what is at `path`.
+    """Write the weights and a digest of the model that they belong to; the file replaces an older one.
 
     A weight that several members of an ensemble share is written once.
     """
     tensors = model.state_dict(keep_vars=True)
     firsts = {id(tensor): name for name, tensor in reversed(tensors.items())}
     shared = {name: firsts[id(tensor)] for name, tensor in tensors.items() if firsts[id(tensor)] != name}
-    about = {"model": digest(describe(model)), **({"shared": json.dumps(shared)} if shared else {})}
-    write_tensors(path, {name: tensor for name, tensor in tensors.items() if name not in shared}, about)
+    metadata = {"model": digest(describe(model)), **({"shared": json.dumps(shared)} if shared else {})}
+    write_tensors(path, {name: tensor for name, tensor in tensors.items() if name not in shared}, metadata)
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """A safetensors file with a checksum of its contents, written whole or not at all.
+    """Write a safetensors file with a checksum of its contents, in one atomic step.
 
     Raises:
-        ChainruleError: it cannot be written.
+        ChainruleError: the file cannot be written.
     """
-    # Cloned: two names may share one tensor, which the file format does not allow.
+    # Cloned, because two names may share one tensor, which the file format does not allow.
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    with replacing(path) as part:
+    with atomic_write(path) as part:
         try:
-            # In one entry: the file format keeps several in no order, and equal files should be equal byte by byte.
-            about = json.dumps({**metadata, "sha256": _checksum(tensors)}, sort_keys=True)
-            # Not by its `save_file`: that has a temporary file of its own, which a kill would leave behind.
-            part.write_bytes(as_bytes(tensors, {"chainrule": about}))
+            # In one entry: several have no fixed order in the file, and equal contents should make equal bytes.
+            entry = json.dumps({**metadata, "sha256": _checksum(tensors)}, sort_keys=True)
+            # Not by `save_file` of safetensors: its own temporary file would stay behind after a kill.
+            part.write_bytes(as_bytes(tensors, {"chainrule": entry}))
         except SafetensorError as error:  # such as a full disk
-            raise unwritable(path, error) from None
+            raise write_error(path, error) from None
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """The tensors and the metadata of a file that `write_tensors` wrote.
+    """Return the tensors and the metadata of a file that `write_tensors` wrote.
 
     Raises:
         ChainruleError: a missing, truncated or altered file.
@@ -170,11 +211,21 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def write_json(path: Path, contents: Mapping[str, Any]) -> None:
-    with replacing(path) as part:
+    """Write a JSON object, in one atomic step.
+
+    Raises:
+        ChainruleError: the file cannot be written.
+    """
+    with atomic_write(path) as part:
         part.write_text(json.dumps(contents, indent=1) + "\n", encoding="utf-8")
 
 
 def read_json(path: Path) -> dict[str, Any]:
+    """Return the JSON object in a file.
+
+    Raises:
+        ChainruleError: a missing file, or one that holds no JSON object.
+    """
     try:
         contents = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError, RecursionError) as error:
@@ -187,37 +238,39 @@ def read_json(path: Path) -> dict[str, Any]:
 def _construct(description: Any, path: Path) -> Density:
     if not isinstance(description, dict):
         raise ChainruleError(f"{path} is damaged: it describes no model; restore it from a copy")
-    arguments = {word: _members(value, path) for word, value in description.items()}
+    arguments = {argument: _construct_members(value, path) for argument, value in description.items()}
     name = str(arguments.pop("class", None))
-    kind = Density.classes.get(name)
-    if kind is None or inspect.isabstract(kind):
+    model_class = Density.classes.get(name)
+    if model_class is None or inspect.isabstract(model_class):
         raise ChainruleError(
-            f"{path} is of class {name}, which is not known here; import the module that defines it first"
+            f"{path} is of class {name}, which is not known here; import the module that defines it before cr.load, or "
+            "name the module to the command with --import"
         )
     try:
         if "domain" in arguments:
             arguments["domain"] = domain_from_dict(arguments["domain"])
-        return kind(**arguments)
-    except Exception as error:  # what a constructor makes of arguments that it was not written for
+        return model_class(**arguments)
+    except Exception as error:  # a constructor may raise anything for arguments that it was not written for
         reason = " ".join(str(error).split())
         raise ChainruleError(f"{path} does not describe a {name} ({reason}); restore it from a copy") from None
 
 
-def _members(value: Any, path: Path) -> Any:
-    """An argument of a constructor; where it describes models, these."""
+def _construct_members(value: Any, path: Path) -> Any:
+    """Return an argument of a constructor: the models that it describes, or the value itself."""
     if isinstance(value, list) and value and all(isinstance(each, dict) and "class" in each for each in value):
         return [_construct(each, path) for each in value]
     return value
 
 
-def _share(model: Density, shared: Mapping[str, str]) -> None:
-    """Makes the parameters of these names those of other names."""
+def _tie_parameters(model: Density, shared: Mapping[str, str]) -> None:
+    """Replace the parameters of some names by the parameters of other names."""
     for name, first in shared.items():
         owner, _, leaf = name.rpartition(".")
         setattr(model.get_submodule(owner), leaf, model.get_parameter(first))
 
 
-def _fill(model: Density, tensors: dict[str, Tensor], path: Path) -> None:
+def _load_weights(model: Density, tensors: dict[str, Tensor], path: Path) -> None:
+    """Load the tensors into the model; raise ChainruleError where their names or shapes differ."""
     wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     if wanted != found:
@@ -225,33 +278,34 @@ def _fill(model: Density, tensors: dict[str, Tensor], path: Path) -> None:
         raise ChainruleError(
             f"{path} does not fit the model: {name} has shape {found.get(name)}, not {wanted.get(name)}"
         )
-    for name, mine in [*model.named_parameters(), *model.named_buffers()]:
+    for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
         if name in tensors:
-            mine.data = mine.data.to(tensors[name].dtype)  # a model in float64, say, comes back as one
+            tensor.data = tensor.data.to(tensors[name].dtype)  # a model in float64 comes back in float64
     model.load_state_dict(tensors)
 
 
-def _plain(value: Any, domain: Domain) -> Any:
+def _to_json(value: Any, domain: Domain) -> Any:
+    """Return an argument of a constructor as JSON values, as far as it can be."""
     if isinstance(value, Domain):
         return value.to_dict()
     if isinstance(value, Density):
         return describe(value)
     if isinstance(value, Order):
-        return None if value == raster(domain) else list(value.permutation)  # raster order is what None stands for
+        return None if value == raster(domain) else list(value.permutation)  # None stands for raster order
     if isinstance(value, np.generic):
         return value.item()
-    return [_plain(each, domain) for each in value] if isinstance(value, tuple | list | nn.ModuleList) else value
+    return [_to_json(each, domain) for each in value] if isinstance(value, tuple | list | nn.ModuleList) else value
 
 
 def digest(description: Any) -> str:
-    """sha256, in hexadecimal, of plain JSON values."""
+    """Return the SHA-256 of JSON values, in hexadecimal."""
     return hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()
 
 
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # a name longer than any file's
+    except OSError:  # the name is too long
         return False
 
 

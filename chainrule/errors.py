@@ -1,4 +1,4 @@
-"""The exceptions that a user is meant to read: their messages are fit to print as a single line."""
+"""Exceptions for the user; each message fits on one line."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from traceback import extract_tb
 
 
 class ChainruleError(ValueError):
-    """Bad input: the message names the thing, says what is wrong with it, and how to mend it.
+    """Bad input: the message names the input, says what is wrong with it, and how to correct it.
 
     The command line prints the message as one line and ends with exit status 2.
     """
 
 
 class TrainingStopped(RuntimeError):
-    """Training ended before its last epoch; the message says where, and what was kept.
+    """Training ended before its last epoch; the message says where it stopped and which weights the model has.
 
     Attributes:
-        interrupted: somebody asked for it; otherwise the loss was no longer a number.
+        interrupted: True if a signal asked for the stop; False if the loss, a gradient or a weight was not finite.
     """
 
     def __init__(self, message: str, interrupted: bool) -> None:
@@ -27,18 +27,15 @@ class TrainingStopped(RuntimeError):
         self.interrupted = interrupted
 
 
-def raised_at(error: BaseException) -> str:
-    """The last line of a user's own code on the way to an error, ` (model.py, line 3)`; nothing where there is none.
+def locate_error(error: BaseException) -> str:
+    """Return the last line of the user's own code in the traceback of an error: ` (model.py, line 3)`.
 
-    Own is what belongs neither to this library nor to an installed one.
+    Lines of this library and of installed ones do not count; without another line the text is empty.
     """
-    installed = [*(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")), HERE]
-    own = [
-        line
-        for line in extract_tb(error.__traceback__)
-        if not line.filename.startswith(("<frozen", *(f"{folder}{os.sep}" for folder in installed)))
-    ]
+    folders = [*(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")), PACKAGE]
+    installed = ("<frozen", *(f"{folder}{os.sep}" for folder in folders))
+    own = [line for line in extract_tb(error.__traceback__) if not line.filename.startswith(installed)]
     return f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
 
 
-HERE = str(Path(__file__).parent)
+PACKAGE = str(Path(__file__).parent)

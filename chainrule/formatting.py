@@ -1,4 +1,4 @@
-"""Numbers in words, alike wherever they are told."""
+"""Numbers as text, formatted alike in messages, tables and pages."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 
 def percent(share: float) -> str:
-    """A share in per cent, never rounded to all or to nothing: with one decimal, or as many as it takes.
+    """Format a share in per cent with one decimal, or with more where one would round to 0 or 100.
 
     Example:
         >>> percent(0.5), percent(0.999549), percent(0.9999), percent(1), percent(0)
@@ -15,13 +15,13 @@ def percent(share: float) -> str:
     if share in (0, 1):
         return f"{share:.0%}".replace("%", " %")
     decimals = 1
-    while float(told := f"{100 * share:.{decimals}f}") in (0, 100):
+    while float(text := f"{100 * share:.{decimals}f}") in (0, 100):
         decimals += 1
-    return f"{told} %"
+    return f"{text} %"
 
 
 def rough(number: float) -> str:
-    """A number of which the first two digits matter, such as a time.
+    """Format a number with two significant digits, or as a whole number from 10 on.
 
     Example:
         >>> rough(0.00214), rough(2.14), rough(2140.4)
@@ -31,7 +31,7 @@ def rough(number: float) -> str:
 
 
 def fixed(number: float, decimals: int) -> str:
-    """A number with so many decimals, and a true minus sign.
+    """Format a number with a fixed number of decimals and a typographic minus sign.
 
     Example:
         >>> fixed(1.25, 3), fixed(-1.25, 1)
@@ -41,7 +41,7 @@ def fixed(number: float, decimals: int) -> str:
 
 
 def magnitude(number: float) -> str:
-    """A number of which the power of ten matters, with the marks of a page.
+    """Format a number in plain or scientific notation, in the markup of the report pages.
 
     Example:
         >>> magnitude(0.0), magnitude(0.0124), magnitude(-3.14e-13), magnitude(2.5e9)
@@ -54,7 +54,7 @@ def magnitude(number: float) -> str:
 
 
 def with_error(mean: float, error: float, decimals: int) -> str:
-    """A mean and its standard error; of a single datum there is none, and it is nan.
+    """Format a mean and its standard error; the error of a single datum is nan, and is shown as a dash.
 
     Example:
         >>> with_error(1.234, 0.1, 2), with_error(-1.234, math.nan, 2)
@@ -64,18 +64,18 @@ def with_error(mean: float, error: float, decimals: int) -> str:
 
 
 def counted(number: float, noun: str) -> str:
-    """So many of something.
+    """Format a number and a noun, in the plural where the number is not 1.
 
     Example:
         >>> counted(1, "update"), counted(1200, "update"), counted(0.5, "minute")
         ('1 update', '1,200 updates', '0.5 minutes')
     """
-    told = f"{number:,}" if isinstance(number, int) else f"{number:g}"
-    return f"{told} {noun}{'' if number == 1 else 's'}"
+    text = f"{number:,}" if isinstance(number, int) else f"{number:g}"
+    return f"{text} {noun}{'' if number == 1 else 's'}"
 
 
 def duration(seconds: float) -> str:
-    """A time, in seconds or in minutes.
+    """Format a time in seconds, or in minutes from 100 seconds on.
 
     Example:
         >>> duration(0.14), duration(99.4), duration(119.9)

@@ -1,4 +1,4 @@
-"""The machine: which device to use, and how its C library hands out memory."""
+"""The machine: devices, fast number formats, and the allocator of the C library."""
 
 from __future__ import annotations
 
@@ -15,10 +15,14 @@ NEVER_TRIM = (1 << 31) - 1
 
 
 def as_device(name: str) -> torch.device:
-    """The torch device of that name; `auto` takes CUDA, then MPS, then the CPU.
+    """Return the torch device of that name; `auto` is CUDA where it is available, then MPS, then the CPU.
 
     Raises:
-        ChainruleError: a device that this machine or this build of torch does not have.
+        ChainruleError: this machine, or this build of torch, does not have the device.
+
+    Example:
+        >>> as_device("cpu")
+        device(type='cpu')
     """
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
@@ -32,9 +36,9 @@ def as_device(name: str) -> torch.device:
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Does the device compute in bfloat16, so that it is faster there than float32?
+    """Tell whether the device has instructions for bfloat16, so that bfloat16 is faster than float32.
 
-    On the CPU that is AVX512-BF16, on CUDA compute capability 8; of others nothing is known.
+    On the CPU the instructions are AVX512-BF16, on CUDA those of compute capability 8. Other devices: False.
     """
     if device.type == "cpu":
         native = getattr(torch.cpu, "_is_avx512_bf16_supported", None)  # private: a release may come without it
@@ -43,10 +47,12 @@ def has_bfloat16(device: torch.device) -> bool:
 
 
 def keep_freed_memory() -> bool:
-    """Lets glibc keep what it frees, where it would give every large block back to the system and fetch it anew.
+    """Let glibc keep large freed blocks, so that it need not ask the system for them again.
 
-    An activation map is such a block: training on the CPU spends up to half of its time on page faults otherwise.
-    Returns whether the C library took it (other systems do not need it).
+    An activation map is a large block: without this, page faults take up to half of the time of training on the CPU.
+
+    Returns:
+        whether the C library accepted the setting; False on other systems, which do not need it.
     """
     if not sys.platform.startswith("linux"):
         return False
@@ -54,3 +60,13 @@ def keep_freed_memory() -> bool:
     if mallopt is None:
         return False
     return bool(mallopt(M_MMAP_THRESHOLD, LARGEST_MMAP_THRESHOLD) and mallopt(M_TRIM_THRESHOLD, NEVER_TRIM))
+
+
+def sum_dtype(x: torch.Tensor) -> torch.dtype:
+    """Return the dtype for sums over sites: float64, or float32 on a device that has no float64.
+
+    Example:
+        >>> sum_dtype(torch.zeros(1))
+        torch.float64
+    """
+    return torch.float32 if x.device.type == "mps" else torch.float64

@@ -1,4 +1,4 @@
-"""Randomness without global state: every draw is a function of a seed and of what it is drawn for."""
+"""Randomness without global state: every draw is a function of a seed and a key."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Seed = int | torch.Generator
 
 
 def as_seed(seed: Seed) -> int:
-    """The integer that stands for `seed`; a generator gives one up and moves on.
+    """Return `seed` as an integer; a generator draws the integer, and so advances.
 
     Example:
         >>> as_seed(7), as_seed(torch.Generator().manual_seed(0)) == as_seed(torch.Generator().manual_seed(0))
@@ -24,15 +24,15 @@ def as_seed(seed: Seed) -> int:
 
 
 def generator(seed: int, *key: int) -> torch.Generator:
-    """A torch generator on the CPU for this seed and key; other keys give independent streams."""
+    """Return a torch generator on the CPU for this seed and key; other keys give independent streams."""
     words = _sequence(seed, *key).generate_state(1, np.uint64)
     return torch.Generator().manual_seed(int(words[0] >> np.uint64(1)))
 
 
 def site_noise(seed: int, data: Sequence[tuple[int, ...]], sites: int) -> Tensor:
-    """Uniform numbers in [0, 1) keyed by (datum, site): row i belongs to the datum of key `data[i]` alone.
+    """Draw uniform numbers in [0, 1), keyed by (datum, site): row i depends on the seed and the key `data[i]` alone.
 
-    So neither the size of a chunk nor the order in which sites are visited changes what is drawn.
+    So neither the batch size nor the order of the sites changes what is drawn for a datum.
 
     Returns:
         float64 [len(data), sites]
@@ -47,6 +47,6 @@ def site_noise(seed: int, data: Sequence[tuple[int, ...]], sites: int) -> Tensor
 
 
 def _sequence(seed: int, *key: int) -> np.random.SeedSequence:
-    # The sign stands first, since numpy pads with zeros what it is given: at the end it would run into long seeds. The
-    # key is a spawn key, which numpy keeps apart from that padding, or a key of 0 would be no key at all.
+    # The sign comes first because numpy pads the entropy with zeros: at the end it would collide with long seeds. The
+    # key is a spawn key, which numpy separates from the padding; otherwise a key of 0 would equal no key.
     return np.random.SeedSequence([int(seed < 0), abs(seed)], spawn_key=key)

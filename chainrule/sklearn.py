@@ -1,7 +1,7 @@
-"""Estimators with scikit-learn's interface: a density of tables, and an imputer of what is missing in them.
+"""Estimators with scikit-learn's interface: a density of tables, and an imputer of their missing values.
 
-`MADEDensity` and `MADEImputer` take arrays and DataFrames, and work in pipelines and grid searches. This module is not
-imported by the package: `from chainrule.sklearn import MADEDensity`.
+`MADEDensity` and `MADEImputer` take arrays and DataFrames, and work in pipelines and grid searches. Import them from
+this module: the package itself does not.
 """
 
 from __future__ import annotations
@@ -24,38 +24,36 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, randperm
 
-from chainrule.data.columns import infer_table
-from chainrule.data.preprocessing import as_kinds
-from chainrule.data.rows import Rows, fill, to_frame, to_rows
-from chainrule.domains import Domain, Table
-from chainrule.domains.table import Kind
+from chainrule.data import Rows, fill_missing, infer_table, parse_kinds, to_frame, to_rows
+from chainrule.domains import Kind, Table
 from chainrule.errors import ChainruleError, TrainingStopped
-from chainrule.inference.conditioning import Imputation
-from chainrule.inference.evaluate import log_prob_all
-from chainrule.inference.impute import impute
-from chainrule.inference.point_estimates import mean, most_likely
-from chainrule.inference.sample import sample
+from chainrule.inference import Imputation, compute_log_probs, impute
 from chainrule.models.made import MADE, Agnostic
 from chainrule.seeding import generator
-from chainrule.training.fit import fit
+from chainrule.training import fit
 
 Kinds = Mapping[str, Kind] | Kind | None
 RandomState = int | np.random.RandomState | None
 Strategy = Literal["most_likely", "mean", "draw"]
-SUMMARIES: dict[str, Callable[[Imputation, Domain], Tensor]] = {"most_likely": most_likely, "mean": mean}
+POINT_ESTIMATES: dict[str, Callable[[Imputation], Tensor]] = {
+    "most_likely": Imputation.most_likely,
+    "mean": Imputation.mean,
+}
 """The strategies that make one value of several draws."""
+STRATEGIES = (*POINT_ESTIMATES, "draw")
 ZERO_OR_ONE = pd.CategoricalDtype([0, 1])
-CHUNK = 4096
-"""Rows walked at once: they are small."""
+BATCH_SIZE = 4096
+"""Rows that are decoded at once: they are small."""
 VALIDATION = 3
-"""What the draw of the validation rows is for: the first word of its key, beside those of a MADE's draws."""
+"""The first word of the key with which the validation rows are drawn; a MADE's own draws have other words."""
 
 
 class TableEstimator(BaseEstimator):  # type: ignore[misc]
-    """What the estimators share: from arrays and frames to rows of a table, and a MADE that is fitted to them."""
+    """The base class of the estimators: it turns arrays and frames into rows of a table, and fits a MADE to them."""
 
     def __init__(
         self,
+        *,
         hidden: Sequence[int] = (100,),
         direct_connections: bool = False,
         kinds: Kinds = None,
@@ -79,62 +77,65 @@ class TableEstimator(BaseEstimator):  # type: ignore[misc]
         return tags
 
     def _fit(self, X: Any, agnostic: Agnostic | None) -> Self:
-        """Fits a MADE to the rows of X; where values are missing, one of any order unless another is asked for."""
-        table, rows = self._learned(X)
-        self.agnostic_ = agnostic or ("order" if bool(rows.isnan().any()) else None)
-        seed = _seed_from(self.random_state)
+        """Fit a MADE to the rows of X; where values are missing, `agnostic` is "order" unless it is given."""
+        table, rows = self._infer_rows(X)
+        has_missing_values = bool(rows.isnan().any())
+        self.agnostic_ = agnostic or ("order" if has_missing_values else None)
+        seed = _draw_seed(self.random_state)
         model = MADE(table, self.hidden, self.direct_connections, agnostic=self.agnostic_, seed=seed)
-        train, valid = self._parted(rows, seed)
-        settings = {name: getattr(self, name) for name in ("epochs", "batch_size", "lr", "weight_decay")}
-        settings |= {"patience": None if valid is None else self.patience, "device": "cpu", "seed": seed}
+        train, valid = self._split(rows, seed)
         try:
-            self.history_ = fit(model, train, valid, progress=bool(self.verbose), **settings)
+            self.history_ = fit(
+                model, train, valid, epochs=self.epochs, batch_size=self.batch_size, lr=self.lr,
+                weight_decay=self.weight_decay, patience=None if valid is None else self.patience, device="cpu",
+                seed=seed, progress=bool(self.verbose),
+            )  # fmt: skip
         except TrainingStopped as stop:
-            if stop.interrupted:  # otherwise a grid search would take it for a failed fit, and go on with the next
+            if stop.interrupted:  # otherwise a grid search would take it for a failed fit, and start the next fit
                 raise KeyboardInterrupt(str(stop)) from None
             raise
-        # In float64 what a row gets depends on the rows beside it in no digit that matters.
+        # In float64, the other rows of a batch change no digit of a row's result that matters.
         self.table_, self.model_ = table, model.double()
         return self
 
-    def _learned(self, X: Any) -> tuple[Table, Tensor]:
-        """The table that X is of, and its rows, float64 [n, D]."""
+    def _infer_rows(self, X: Any) -> tuple[Table, Tensor]:
+        """Return the table that is inferred from X, and its rows, float64 [n, D]."""
         frame = self._frame(X, reset=True)
         chosen = self._kinds(list(map(str, frame)))
         if isinstance(X, pd.DataFrame):
-            self._like: pd.DataFrame | NDArray[Any] = X.iloc[:0].copy()
+            self._template_: pd.DataFrame | NDArray[Any] = X.iloc[:0].copy()
         else:
             dtype = frame.to_numpy().dtype
-            self._like = np.empty(0, np.int64 if dtype.kind in "iu" else dtype)  # narrower integers would overflow
-            frame, chosen = _read_as_numbers(frame, chosen)
-        table, _ = infer_table(frame, chosen, source="X")
-        return table, to_rows(frame, table, "X").known("X")
+            self._template_ = np.empty(0, np.int64 if dtype.kind in "iu" else dtype)  # narrower integers would overflow
+            frame, chosen = _infer_kinds_of_array(frame, chosen)
+        table, _ = infer_table(frame, kinds=chosen, source="X")
+        return table, to_rows(frame, table, source="X").require_known("X")
 
     def _kinds(self, names: Sequence[str]) -> dict[str, Kind]:
-        """The kinds that were chosen, by column."""
+        """Return the kinds that were chosen, by column."""
         if isinstance(self.kinds, str) and self.kinds in get_args(Kind):
             return dict.fromkeys(names, self.kinds)
-        return as_kinds(self.kinds)
+        return parse_kinds(self.kinds)
 
     def _frame(self, X: Any, reset: bool) -> pd.DataFrame:
-        """X as a frame whose columns have names: those that it was fitted with, else x0, x1, …"""
+        """Return X as a frame; its columns have the names of `fit`, or x0, x1, … where there are none."""
         if isinstance(X, pd.DataFrame):
             validate_data(self, X, reset=reset, skip_check_array=True)
         else:
             X = pd.DataFrame(validate_data(self, X, reset=reset, ensure_all_finite="allow-nan"))
-        places = [f"x{place}" for place in range(self.n_features_in_)]
-        named: pd.DataFrame = X.set_axis(list(getattr(self, "feature_names_in_", places)), axis=1)
+        numbered = [f"x{column}" for column in range(self.n_features_in_)]
+        named: pd.DataFrame = X.set_axis(list(getattr(self, "feature_names_in_", numbered)), axis=1)
         return named
 
-    def _rows(self, frame: pd.DataFrame, unseen: str) -> Rows:
-        """The rows of the frame; says what is done with values that are no level of their column."""
-        rows = to_rows(frame, self.table_, "X")
-        for words in rows.in_words():
-            warnings.warn(f"{words}, which fit has not seen: {unseen}", stacklevel=3)
+    def _rows(self, frame: pd.DataFrame, consequence: str) -> Rows:
+        """Return the rows of the frame; a warning says what is done with values that are no level of their column."""
+        rows = to_rows(frame, self.table_, source="X")
+        for words in rows.describe_unknown():
+            warnings.warn(f"{words}, which fit has not seen: {consequence}", stacklevel=3)
         return rows
 
-    def _parted(self, rows: Tensor, seed: int) -> tuple[Tensor, Tensor | None]:
-        """The rows to train on, and those to choose the epoch by, if there are any."""
+    def _split(self, rows: Tensor, seed: int) -> tuple[Tensor, Tensor | None]:
+        """Return the rows to train on, and the rows to choose the epoch by, None where there are none."""
         if not 0 <= self.validation_fraction < 1:
             raise ChainruleError(
                 f"validation_fraction must be a share of at least 0 and below 1, not {self.validation_fraction}"
@@ -146,35 +147,36 @@ class TableEstimator(BaseEstimator):  # type: ignore[misc]
 
 
 class MADEDensity(DensityMixin, TableEstimator):  # type: ignore[misc]
-    """MADE as a density estimator: log-likelihoods and samples of arrays and frames.
+    """Estimate the density of arrays and frames with a MADE: log-likelihoods and samples.
 
-    Columns are inferred. Of a frame: two values are binary; strings, booleans and categories categorical; whole numbers
-    counts, or integers where some are negative; other numbers real. Of an array: all binary if it holds zeros and ones
-    alone; otherwise all are numbers, counts, integers or real. Real columns have densities, in the units of the column;
-    all others probabilities. Missing values (NaN, None) are summed out.
+    The kinds of columns are inferred. In a frame, columns of two values are binary; strings, booleans and categories
+    are categorical; whole numbers are counts, or integers where some are negative; other numbers are real. An array of
+    zeros and ones alone is binary; the columns of other arrays are counts, integers or real. Real columns have
+    densities, in the units of the column; all other columns have probabilities. Missing values (NaN, None) are summed
+    out.
 
     Args:
         hidden: the width of each hidden layer.
-        direct_connections: adds masked weights straight from inputs to outputs.
+        direct_connections: whether masked weights lead straight from inputs to outputs.
         agnostic: None for one order of the columns; "order" to train all orders at once, so that missing values can be
-            summed out, "connectivity", or "both". Where X has missing values, None becomes "order".
-        kinds: what kind a column is, by its name: binary, categorical, count, integer or real; or one kind for all.
-            Columns that are not named, and all without kinds, are inferred. Columns without names are x0, x1, …
-        epochs: the most passes over the data.
-        batch_size: rows in one update.
-        lr: the learning rate at its highest; it falls to zero along half a cosine.
-        weight_decay: AdamW's decoupled decay.
-        validation_fraction: the share of the rows, drawn at random, on which the epoch to keep is chosen; 0 for none.
-        patience: stop after so many epochs without a better validation NLL; None to run them all.
-        random_state: of the weights, the validation rows and the order of the data; see scikit-learn's glossary.
-        verbose: show a progress bar and a line an epoch, on standard error.
+            summed out; "connectivity"; or "both". Where X has missing values, None becomes "order".
+        kinds: the kind of each column by its name, binary, categorical, count, integer or real; or one kind for all
+            columns. Other columns are inferred. Columns without names are called x0, x1, …
+        epochs: the largest number of passes over the data.
+        batch_size: the number of rows in one update.
+        lr: the highest learning rate; it falls to zero along half a cosine.
+        weight_decay: AdamW's decoupled weight decay.
+        validation_fraction: the share of the rows, drawn at random, by which the best epoch is chosen; 0 for none.
+        patience: the number of epochs without a better validation NLL after which training stops; None for all epochs.
+        random_state: seeds the weights, the validation rows and the order of the data; see scikit-learn's glossary.
+        verbose: whether to show a progress bar, and a line for each epoch, on standard error.
 
     Attributes:
         model_: the fitted `MADE`, in float64, on the CPU.
-        table_: its domain, the `Table` of columns.
-        agnostic_: what the model was trained as.
-        history_: NLL by epoch.
-        n_features_in_, feature_names_in_: as in scikit-learn; names only where X was a frame that has them.
+        table_: the domain of the model, a `Table` of columns.
+        agnostic_: the value of `agnostic` with which the model was trained.
+        history_: the NLL of each epoch.
+        n_features_in_, feature_names_in_: as in scikit-learn; names only where X was a frame with names.
 
     Example:
         >>> X = np.random.RandomState(0).normal(size=(200, 2))
@@ -185,6 +187,7 @@ class MADEDensity(DensityMixin, TableEstimator):  # type: ignore[misc]
 
     def __init__(
         self,
+        *,
         hidden: Sequence[int] = (100,),
         direct_connections: bool = False,
         agnostic: Agnostic | None = None,
@@ -199,16 +202,17 @@ class MADEDensity(DensityMixin, TableEstimator):  # type: ignore[misc]
         verbose: bool = False,
     ) -> None:
         super().__init__(
-            hidden, direct_connections, kinds, epochs, batch_size, lr, weight_decay, validation_fraction, patience, random_state,
-            verbose,
+            hidden=hidden, direct_connections=direct_connections, kinds=kinds, epochs=epochs, batch_size=batch_size,
+            lr=lr, weight_decay=weight_decay, validation_fraction=validation_fraction, patience=patience,
+            random_state=random_state, verbose=verbose,
         )  # fmt: skip
         self.agnostic = agnostic
 
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002
-        """Fits the density to X [n, D].
+        """Fit the density to X [n, D], and return the estimator.
 
         Args:
-            X: an array, or a frame; missing values are NaN or None.
+            X: an array or a frame; missing values are NaN or None.
             y: not used.
 
         Raises:
@@ -218,24 +222,24 @@ class MADEDensity(DensityMixin, TableEstimator):  # type: ignore[misc]
         return self._fit(X, self.agnostic)
 
     def score_samples(self, X: Any) -> NDArray[np.float64]:
-        """log p of each row of X, of what is known of it: float64 [n], in nats.
+        """Return log p of the known values of each row of X: float64 [n], in nats.
 
         Raises:
-            ValueError: other columns than in fit, numbers that a column does not have, or missing values, and the
+            ValueError: other columns than in fit, numbers that a column cannot have, or missing values where the
                 density was not trained for them (`agnostic="order"`).
 
         Warns:
-            UserWarning: a category that was not in fit: its rows have log p = -inf.
+            UserWarning: a category that was not in fit; log p of its rows is -inf.
         """
         check_is_fitted(self)
         rows = self._rows(self._frame(X, reset=False), "the log p of these rows is -inf")
-        possible = ~rows.unseen.any(1).numpy()
+        possible = ~rows.unknown.any(1).numpy()
         found = np.full(len(possible), -np.inf)
-        found[possible] = log_prob_all(self.model_, rows.values[possible]).numpy()
+        found[possible] = compute_log_probs(self.model_, rows.values[possible]).numpy()
         return found
 
     def score(self, X: Any, y: Any = None) -> float:  # noqa: ARG002
-        """The total log-likelihood of X in nats, as of scikit-learn's `KernelDensity`.
+        """Return the total log-likelihood of X in nats, as scikit-learn's `KernelDensity` does.
 
         Raises:
             ValueError: as for `score_samples`.
@@ -243,32 +247,32 @@ class MADEDensity(DensityMixin, TableEstimator):  # type: ignore[misc]
         return float(self.score_samples(X).sum())
 
     def sample(self, n_samples: int = 1, random_state: RandomState = None) -> pd.DataFrame | NDArray[Any]:
-        """Draws rows: of the columns and types that X had in fit, a frame if it was one.
+        """Draw rows with the columns and types of X in fit: a frame if X was a frame.
 
         Args:
-            n_samples: how many.
-            random_state: an integer for draws that can be repeated; None for others each time.
+            n_samples: the number of rows.
+            random_state: an integer for draws that can be repeated; None for other draws each time.
 
         Raises:
             ValueError: n_samples < 1.
         """
         check_is_fitted(self)
-        drawn = sample(self.model_, n_samples, _seed_from(random_state), batch_size=CHUNK)
-        return _laid_out(to_frame(drawn, self.table_), self._like)
+        x = self.model_.sample(n_samples, seed=_draw_seed(random_state), batch_size=BATCH_SIZE)
+        return _in_form_of(self._template_, to_frame(x, self.table_))
 
 
 class MADEImputer(OneToOneFeatureMixin, TransformerMixin, TableEstimator):  # type: ignore[misc]
-    """Fills what is missing in arrays and frames, given whatever else is known of the row.
+    """Fill in the missing values of arrays and frames, given the known values of the row.
 
-    The MADE is trained for all orders of the columns, and draws from the exact p(missing | known) of the one that
-    begins with what is known. Kinds of columns are inferred as by `MADEDensity`.
+    The MADE is trained for all orders of the columns, and draws from the exact p(missing | known) of an order that
+    begins with the known columns. The kinds of columns are inferred as by `MADEDensity`.
 
     Args:
-        strategy: what is filled in: "most_likely" for the most likely value of each entry by itself; "mean" for the
-            mean, of categories the most likely, of whole numbers the nearest; "draw" for one draw of all that is
-            missing in the row together.
-        n_draws: how many draws the most likely value, or the mean, is made of.
-        random_state: of fitting, and of what the strategy "draw" draws: an integer draws the same each time.
+        strategy: the value to fill in. "most_likely" is the most likely value of each entry by itself; "mean" is the
+            mean (of categories the most likely, of whole numbers the nearest); "draw" is one draw of all missing values
+            of the row together.
+        n_draws: the number of draws from which the most likely value, or the mean, is computed.
+        random_state: seeds fitting, and the draws of the strategy "draw": an integer draws the same each time.
 
     All other arguments, and the attributes, are those of `MADEDensity`; `agnostic_` is always "order".
 
@@ -283,6 +287,7 @@ class MADEImputer(OneToOneFeatureMixin, TransformerMixin, TableEstimator):  # ty
 
     def __init__(
         self,
+        *,
         strategy: Strategy = "most_likely",
         n_draws: int = 100,
         hidden: Sequence[int] = (100,),
@@ -298,8 +303,9 @@ class MADEImputer(OneToOneFeatureMixin, TransformerMixin, TableEstimator):  # ty
         verbose: bool = False,
     ) -> None:
         super().__init__(
-            hidden, direct_connections, kinds, epochs, batch_size, lr, weight_decay, validation_fraction, patience, random_state,
-            verbose,
+            hidden=hidden, direct_connections=direct_connections, kinds=kinds, epochs=epochs, batch_size=batch_size,
+            lr=lr, weight_decay=weight_decay, validation_fraction=validation_fraction, patience=patience,
+            random_state=random_state, verbose=verbose,
         )  # fmt: skip
         self.strategy, self.n_draws = strategy, n_draws
 
@@ -309,60 +315,61 @@ class MADEImputer(OneToOneFeatureMixin, TransformerMixin, TableEstimator):  # ty
         return tags
 
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002
-        """Fits the model to what is known of X [n, D].
+        """Fit the model to the known values of X [n, D], and return the estimator.
 
         Args:
-            X: an array, or a frame; missing values are NaN or None.
+            X: an array or a frame; missing values are NaN or None.
             y: not used.
 
         Raises:
             ValueError: data or arguments that make no model.
             TrainingStopped: the loss is no longer a number.
         """
-        if self.strategy not in (*SUMMARIES, "draw"):
-            raise ChainruleError(f"strategy must be one of {', '.join([*SUMMARIES, 'draw'])}, not {self.strategy!r}")
+        if self.strategy not in STRATEGIES:
+            raise ChainruleError(f"strategy must be one of {', '.join(STRATEGIES)}, not {self.strategy!r}")
         return self._fit(X, "order")
 
     def transform(self, X: Any) -> pd.DataFrame | NDArray[Any]:
-        """X with every missing value filled, and all others as they are, of the same types.
+        """Return X with every missing value filled in, and all other values and types as they are.
 
-        A frame where X is one, and that in fit was one.
+        The result is a frame where X is a frame and X in fit was one.
 
         Raises:
-            ValueError: other columns than in fit, or numbers that a column does not have.
+            ValueError: other columns than in fit, or numbers that a column cannot have.
 
         Warns:
-            UserWarning: a category that was not in fit: it is kept, and nothing is concluded from it.
+            UserWarning: a category that was not in fit; it is kept, and nothing is concluded from it.
         """
         check_is_fitted(self)
         frame = self._frame(X, reset=False)
         rows = self._rows(frame, "it is kept, and nothing is concluded from it").values
-        filled = fill(frame, to_frame(self._completed(rows), self.table_))
-        framed = isinstance(X, pd.DataFrame) and isinstance(self._like, pd.DataFrame)
-        return _laid_out(filled, X if framed else frame.to_numpy())
+        filled = fill_missing(frame, to_frame(self._impute(rows), self.table_))
+        both_frames = isinstance(X, pd.DataFrame) and isinstance(self._template_, pd.DataFrame)
+        return _in_form_of(X if both_frames else frame.to_numpy(), filled)
 
-    def _completed(self, rows: Tensor) -> Tensor:
-        """The rows [n, D], with values in place of NaN."""
-        holed = rows.isnan().any(1)
-        if not bool(holed.any()):
+    def _impute(self, rows: Tensor) -> Tensor:
+        """Return the rows [n, D], with values in place of NaN."""
+        incomplete = rows.isnan().any(1)
+        if not bool(incomplete.any()):
             return rows
-        summary = SUMMARIES.get(self.strategy)
-        # For draws that stand for a distribution the noise is always the same: what they amount to is no draw.
-        n, seed = (self.n_draws, 0) if summary else (1, _seed_from(self.random_state))
-        found = impute(self.model_, rows[holed], ~rows[holed].isnan(), n, seed, batch_size=CHUNK)
-        return rows.index_put((holed,), summary(found, self.table_) if summary else found.values[:, 0])
+        estimate = POINT_ESTIMATES.get(self.strategy)
+        # A point estimate is no draw: its noise is always the same.
+        n, seed = (self.n_draws, 0) if estimate else (1, _draw_seed(self.random_state))
+        x, known = rows[incomplete], ~rows[incomplete].isnan()
+        imputation = impute(self.model_, x, known, n=n, seed=seed, batch_size=BATCH_SIZE)
+        return rows.index_put((incomplete,), estimate(imputation) if estimate else imputation.values[:, 0])
 
 
-def _seed_from(random_state: RandomState) -> int:
-    """A seed, as scikit-learn draws one: for an integer always the same, for None another one each time."""
+def _draw_seed(random_state: RandomState) -> int:
+    """Return a seed as scikit-learn draws it: always the same for an integer, another one each time for None."""
     return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
 
 
-def _read_as_numbers(frame: pd.DataFrame, chosen: dict[str, Kind]) -> tuple[pd.DataFrame, dict[str, Kind]]:
-    """The columns of an array, and their kinds: those that were chosen, and for the others that of their numbers.
+def _infer_kinds_of_array(frame: pd.DataFrame, chosen: dict[str, Kind]) -> tuple[pd.DataFrame, dict[str, Kind]]:
+    """Return the columns of an array, and their kinds: the chosen kind, or the kind of the column's numbers.
 
-    Few values are not taken for levels, as in frames: of an array of numbers a column has often one or two in a part of
-    the rows alone, and the rows of another part must have a likelihood too.
+    Few values are not taken for levels, as they are in frames. A column of an array has often one or two values in a
+    part of the rows, and the rows of another part must have a likelihood too.
     """
     free = [name for name in map(str, frame) if name not in chosen]
     if bool((frame.isna() | (frame == 0) | (frame == 1)).all(axis=None)):
@@ -371,12 +378,15 @@ def _read_as_numbers(frame: pd.DataFrame, chosen: dict[str, Kind]) -> tuple[pd.D
 
 
 def _kind_of_numbers(values: pd.Series) -> Kind:
+    """Return the kind of a column of numbers: real, integer, or count."""
     known = values.dropna()
     if bool((known != known.round()).any()):
         return "real"
     return "integer" if bool((known < 0).any()) else "count"
 
 
-def _laid_out(frame: pd.DataFrame, like: pd.DataFrame | NDArray[Any]) -> pd.DataFrame | NDArray[Any]:
-    """The frame with the columns' names of another; or as an array, of the type of another."""
-    return frame.set_axis(like.columns, axis=1) if isinstance(like, pd.DataFrame) else frame.to_numpy(like.dtype)
+def _in_form_of(template: pd.DataFrame | NDArray[Any], frame: pd.DataFrame) -> pd.DataFrame | NDArray[Any]:
+    """Return the frame with the column names of a template, or as an array of its type."""
+    if isinstance(template, pd.DataFrame):
+        return frame.set_axis(template.columns, axis=1)
+    return frame.to_numpy(template.dtype)

@@ -1,4 +1,4 @@
-"""Models on disk: what is saved comes back bit for bit, and whatever else is found there is refused in one line."""
+"""Saving and loading: a model comes back bit for bit, and anything else is refused in one line."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ import chainrule
 import chainrule as cr
 from chainrule.checkpoint import digest, read_tensors, write_tensors
 from chainrule.checks.variants import random_data
-from chainrule.domains.orders import shuffled
+from chainrule.domains import shuffled
 from tests.support.models import ZOO
-from tests.support.runs import bits, contents
+from tests.support.runs import WRAPPERS, file_contents, weight_bytes
 
 
-class Mine(cr.AutoregressiveModel):
-    """A model as a user writes it: weights that are tied, a buffer, an order, and arguments of many kinds."""
+class UserModel(cr.AutoregressiveModel):
+    """A model of a user: with tied weights, buffers, an order, and arguments of many types."""
 
     def __init__(self, domain, scale=1.0, widths=(2, 3), names=("a", "b"), order=None, more=None, seed=0):
         super().__init__()
@@ -41,19 +41,21 @@ class Mine(cr.AutoregressiveModel):
         return cr.Conditionals(self.bias.expand(len(x), *self.bias.shape), binary=True)
 
 
-MINE = {
-    "mine": lambda: Mine(cr.Binary((2, 2))),
-    "mine, numbers of numpy": lambda: Mine(cr.Binary((4,)), np.float64(0.5), (np.int64(1), 2), seed=np.int32(3)),
-    "mine, nested": lambda: Mine(cr.Binary((4,)), widths=[1, [2, 3]], more={"a": [1, None, True], "é": "ü"}),
-    "mine, ordered": lambda: Mine(cr.Binary((6,)), order=shuffled(cr.Binary((6,)), 3)),
-    "mine, float64": lambda: Mine(cr.Binary((4,))).double(),
-    "mine, bfloat16": lambda: Mine(cr.Binary((4,))).bfloat16(),
+USER_MODELS = {
+    "user model": lambda: UserModel(cr.Binary((2, 2))),
+    "user model, numbers of numpy": lambda: UserModel(
+        cr.Binary((4,)), np.float64(0.5), (np.int64(1), 2), seed=np.int32(3)
+    ),
+    "user model, nested": lambda: UserModel(cr.Binary((4,)), widths=[1, [2, 3]], more={"a": [1, None, True], "é": "ü"}),
+    "user model, ordered": lambda: UserModel(cr.Binary((6,)), order=shuffled(cr.Binary((6,)), seed=3)),
+    "user model, float64": lambda: UserModel(cr.Binary((4,))).double(),
+    "user model, bfloat16": lambda: UserModel(cr.Binary((4,))).bfloat16(),
     "made, float64": lambda: cr.MADE(cr.Binary((4,)), hidden=(3,)).double(),
     "pixelcnn, channels last": lambda: cr.PixelCNN(cr.Binary((1, 3, 3)), 1, 4).to(memory_format=torch.channels_last),
 }
 
 
-@pytest.mark.parametrize("make", [*ZOO.values(), *MINE.values()], ids=[*ZOO, *MINE])
+@pytest.mark.parametrize("make", [*ZOO.values(), *USER_MODELS.values()], ids=[*ZOO, *USER_MODELS])
 def test_every_model_comes_back_bit_for_bit(make, tmp_path):
     model = make().eval()
     x = random_data(model, 5, seed=0)
@@ -75,7 +77,7 @@ def bits_of(model) -> dict[str, tuple[torch.dtype, bytes]]:
 
 
 def test_tied_weights_stay_tied(tmp_path):
-    cr.save(Mine(cr.Binary((4,))), tmp_path / "model")
+    cr.save(UserModel(cr.Binary((4,))), tmp_path / "model")
     again = cr.load(tmp_path / "model")
     assert again.tied is again.bias
 
@@ -97,19 +99,19 @@ def refusal(path) -> str:
 # Writing.
 
 
-def test_a_model_is_not_saved_over_something(saved):
-    before = contents(saved.parent)
+def test_saving_does_not_overwrite(saved):
+    before = file_contents(saved.parent)
     for path in (saved, saved / "config.json"):
         with pytest.raises(cr.ChainruleError, match="exists and would be overwritten; choose another name"):
-            cr.save(Mine(cr.Binary((2,))), path)
-    assert contents(saved.parent) == before
+            cr.save(UserModel(cr.Binary((2,))), path)
+    assert file_contents(saved.parent) == before
     (saved.parent / "empty").mkdir()
-    cr.save(Mine(cr.Binary((2,))), saved.parent / "empty")
-    assert bits(cr.load(saved.parent / "empty")) == bits(Mine(cr.Binary((2,))))
+    cr.save(UserModel(cr.Binary((2,))), saved.parent / "empty")
+    assert weight_bytes(cr.load(saved.parent / "empty")) == weight_bytes(UserModel(cr.Binary((2,))))
 
 
 @pytest.mark.parametrize("at", [1, 2, 3])
-def test_a_failure_midway_leaves_nothing(at, tmp_path, monkeypatch):
+def test_a_failed_save_leaves_no_files(at, tmp_path, monkeypatch):
     replace, calls = os.replace, []
 
     def failing(*paths):
@@ -120,41 +122,41 @@ def test_a_failure_midway_leaves_nothing(at, tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "replace", failing)
     with pytest.raises(cr.ChainruleError, match=r"cannot be written \(No space left on device\)"):
-        cr.save(Mine(cr.Binary((2,))), tmp_path / "model")
+        cr.save(UserModel(cr.Binary((2,))), tmp_path / "model")
     assert not list(tmp_path.iterdir())
 
 
-def test_a_full_disk_while_the_weights_are_written_is_said(tmp_path, monkeypatch):
+def test_a_full_disk_is_reported(tmp_path, monkeypatch):
     def full(*_):
         raise chainrule.checkpoint.SafetensorError("I/O error: No space left on device")
 
     monkeypatch.setattr("chainrule.checkpoint.as_bytes", full)
     with pytest.raises(cr.ChainruleError, match=r"cannot be written \(I/O error: No space left on device\)"):
-        cr.save(Mine(cr.Binary((2,))), tmp_path / "model")
+        cr.save(UserModel(cr.Binary((2,))), tmp_path / "model")
     assert not list(tmp_path.iterdir())
 
 
-class Forgetful(Mine):
-    """Does not keep its argument."""
+class Forgetful(UserModel):
+    """Does not keep its argument as an attribute."""
 
     def __init__(self, domain, width=3):
         super().__init__(domain)
 
 
-class Loose(Mine):
+class Loose(UserModel):
     """Does not name its arguments."""
 
     def __init__(self, domain, **arguments):
         super().__init__(domain, **arguments)
 
 
-BARRED = {
+UNSAVABLE = {
     "a function": (
-        lambda: Mine(cr.Binary((2,)), more=len),
-        "Mine cannot be saved: an argument .* is not plain .*builtin",
+        lambda: UserModel(cr.Binary((2,)), more=len),
+        "UserModel cannot be saved: an argument .* is no JSON value .*builtin",
     ),
-    "a tensor": (lambda: Mine(cr.Binary((2,)), more=torch.ones(2)), "Object of type Tensor is not JSON"),
-    "a circle": (lambda: Mine(cr.Binary((2,)), more=circle()), "Circular reference"),
+    "a tensor": (lambda: UserModel(cr.Binary((2,)), more=torch.ones(2)), "Object of type Tensor is not JSON"),
+    "a circle": (lambda: UserModel(cr.Binary((2,)), more=circle()), "Circular reference"),
     "an argument not kept": (
         lambda: Forgetful(cr.Binary((2,))),
         "Forgetful cannot be saved: its constructor must name",
@@ -169,8 +171,8 @@ def circle() -> dict:
     return ring
 
 
-@pytest.mark.parametrize(("make", "message"), BARRED.values(), ids=BARRED)
-def test_a_model_that_cannot_be_described_is_refused_at_once(make, message, tmp_path):
+@pytest.mark.parametrize(("make", "message"), UNSAVABLE.values(), ids=UNSAVABLE)
+def test_a_model_that_cannot_be_saved_is_refused_before_training(make, message, tmp_path):
     model = make()
     with pytest.raises(cr.ChainruleError, match=message) as error:
         cr.save(model, tmp_path / "model")
@@ -180,22 +182,38 @@ def test_a_model_that_cannot_be_described_is_refused_at_once(make, message, tmp_
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("wrap", WRAPPERS.values(), ids=WRAPPERS)
+def test_a_wrapped_model_is_refused(wrap, tmp_path):
+    wrapped = wrap(cr.MADE(cr.Binary((2,))))
+    with pytest.raises(cr.ChainruleError) as error:
+        cr.save(wrapped, tmp_path / "model")
+    assert str(error.value).startswith(
+        f"save takes the MADE itself, not the {type(wrapped).__name__} around it; give the"
+    )
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_no_model_is_refused(tmp_path):
+    with pytest.raises(cr.ChainruleError, match="a model of chainrule is needed, and a Linear is none"):
+        cr.save(nn.Linear(2, 2), tmp_path / "model")
+
+
 # Reading: folders.
 
 
-def test_a_folder_of_no_model_is_said(tmp_path, saved):
+def test_a_folder_without_a_model_is_refused(tmp_path, saved):
     for path in (tmp_path, tmp_path / "nowhere", saved / "config.json", tmp_path / ("x" * 300), tmp_path / "a\0b"):
         assert "is not a model or run folder: it has no config.json" in refusal(path)
     shutil.move(saved / "config.json", saved / "config.txt")
     assert "is not a model or run folder: it has no config.json" in refusal(saved)
 
 
-def test_a_run_without_weights_yet_is_said(saved):
+def test_a_run_without_weights_is_refused(saved):
     (saved / "model.safetensors").unlink()
     assert "model.safetensors is missing; training writes it after its first epoch" in refusal(saved)
 
 
-def test_a_folder_in_place_of_a_file_is_said(saved):
+def test_a_folder_in_place_of_the_weights_is_refused(saved):
     (saved / "model.safetensors").unlink()
     (saved / "model.safetensors").mkdir()
     assert "model.safetensors is damaged" in refusal(saved)
@@ -225,7 +243,7 @@ CONFIGS = {
 
 
 @pytest.mark.parametrize(("config", "message"), CONFIGS.values(), ids=CONFIGS)
-def test_a_config_that_is_none_is_refused(config, message, saved):
+def test_a_bad_config_is_refused(config, message, saved):
     (saved / "config.json").write_bytes(config)
     assert message in refusal(saved)
 
@@ -233,12 +251,12 @@ def test_a_config_that_is_none_is_refused(config, message, saved):
 WEIRD = [None, True, -1, 0, 3, 1.5, 10**30, float("nan"), "", "Levels", "x" * 99, [], [-1], [[1]], ["a"], [10**30], {}]
 
 
-def places(value, path=()):
-    """The path to each value within nested JSON."""
+def json_paths(value, path=()):
+    """Yield the path to each value in nested JSON objects."""
     yield path
     if isinstance(value, dict):
         for key, each in value.items():
-            yield from places(each, (*path, key))
+            yield from json_paths(each, (*path, key))
 
 
 def edited(config, path, value):
@@ -251,7 +269,7 @@ def edited(config, path, value):
 
 
 def each_edit(config):
-    for path in places(config["model"], ("model",)):
+    for path in json_paths(config["model"], ("model",)):
         for value in WEIRD:
             other = edited(config, path, value)
             endless = path[-1:] == ("blocks",) and value == 10**30
@@ -266,7 +284,7 @@ EDITED = {
 
 
 @pytest.mark.parametrize("make", EDITED.values(), ids=EDITED)
-def test_every_edit_of_the_description_is_noticed(make, tmp_path):
+def test_every_edit_of_the_config_is_noticed(make, tmp_path):
     cr.save(make(), tmp_path / "model")
     path = tmp_path / "model" / "config.json"
     edits = list(each_edit(json.loads(path.read_text())))
@@ -277,8 +295,8 @@ def test_every_edit_of_the_description_is_noticed(make, tmp_path):
 
 
 @pytest.mark.parametrize("make", EDITED.values(), ids=EDITED)
-def test_a_description_of_no_such_model_is_refused(make, tmp_path):
-    """Even where the weights claim to belong to it."""
+def test_an_impossible_config_is_refused(make, tmp_path):
+    """Even where the digest of the weights fits it."""
     folder = tmp_path / "model"
     cr.save(make(), folder)
     tensors, _ = read_tensors(folder / "model.safetensors")
@@ -295,14 +313,18 @@ def test_a_description_of_no_such_model_is_refused(make, tmp_path):
     assert refused > 80
 
 
-def test_a_class_that_is_not_known_is_said(saved):
+def test_an_unknown_class_is_refused_with_the_remedy(saved):
     config = json.loads((saved / "config.json").read_text())
     for name in ("Unheard", "AutoregressiveModel", "os.system"):
         config["model"]["class"] = name
         tensors, _ = read_tensors(saved / "model.safetensors")
         write_tensors(saved / "model.safetensors", tensors, {"model": digest(config["model"])})
         (saved / "config.json").write_text(json.dumps(config))
-        assert f"is of class {name}, which is not known here; import the module that defines it first" in refusal(saved)
+        message = refusal(saved)
+        assert (
+            f"is of class {name}, which is not known here; import the module that defines it before cr.load" in message
+        )
+        assert message.endswith("or name the module to the command with --import")
 
 
 # Reading: weights.
@@ -325,7 +347,7 @@ def test_weights_of_other_shapes_are_refused(saved):
     assert "does not fit the model: more has shape (1,), not None" in refusal(saved)
 
 
-def test_every_byte_of_the_weights_counts(saved):
+def test_every_changed_byte_of_the_weights_is_noticed(saved):
     path = saved / "model.safetensors"
     whole = path.read_bytes()
     for at in range(len(whole)):
@@ -334,20 +356,20 @@ def test_every_byte_of_the_weights_counts(saved):
 
 
 @pytest.mark.parametrize("length", [0, 1, 7, 8, 9, 100, -200, -9, -1])
-def test_weights_cut_short_are_refused(length, saved):
+def test_truncated_weights_are_refused(length, saved):
     path = saved / "model.safetensors"
     path.write_bytes(path.read_bytes()[:length])
     assert "model.safetensors is damaged" in refusal(saved)
 
 
-def test_weights_with_more_behind_them_are_refused(saved):
+def test_weights_with_extra_bytes_are_refused(saved):
     path = saved / "model.safetensors"
     path.write_bytes(path.read_bytes() + b"more")
     assert "model.safetensors is damaged" in refusal(saved)
 
 
 class Bomb:
-    """Says so when it is unpickled."""
+    """Fails the test when it is unpickled."""
 
     def __reduce__(self):
         return (pytest.fail, ("unpickled",))

@@ -15,7 +15,7 @@ import torch
 
 import chainrule as cr
 from chainrule.cli import COMMANDS, main
-from tests.support.runs import bits, contents, signalled
+from tests.support.runs import file_contents, raise_signal_in_update, weight_bytes
 from tests.support.terminal import commands
 
 GRAY = np.random.default_rng(0).integers(0, 256, (60, 4, 4), dtype=np.uint8)
@@ -120,7 +120,7 @@ def test_train_and_fit_make_the_same_model(folder):
     data = cr.load_data(folder / "gray.npz", binarize="dynamic")
     model = cr.MADE(data.domain, hidden=(8,))
     cr.fit(model, data, epochs=2, batch_size=10, progress=False, precision="float32")
-    assert bits(cr.load(folder / "binary")) == bits(model)
+    assert weight_bytes(cr.load(folder / "binary")) == weight_bytes(model)
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
@@ -128,7 +128,7 @@ def test_train_stops_when_asked_and_resumes(sign, cli, folder, tmp_path, monkeyp
     run = tmp_path / "run"
     words = ["train", "made", "--data", "gray.npz", "--binarize", "dynamic", "--out", run, *MADE]
     with monkeypatch.context() as patch:
-        signalled(patch, sign, at=6)
+        raise_signal_in_update(patch, sign, at=6)
         status, _, err = cli(*words)
     assert status == 130
     last = err.splitlines()[-1]
@@ -136,12 +136,12 @@ def test_train_stops_when_asked_and_resumes(sign, cli, folder, tmp_path, monkeyp
     status, _, err = cli(*words, "--resume")
     assert status == 0
     assert err.splitlines()[0] == "resumed after epoch 1, update 2 of the next"
-    assert bits(cr.load(run)) == bits(cr.load(folder / "binary"))
-    before = contents(tmp_path)
+    assert weight_bytes(cr.load(run)) == weight_bytes(cr.load(folder / "binary"))
+    before = file_contents(tmp_path)
     status, out, err = cli(*words, "--resume")
     assert (status, err) == (0, "this run is finished: it ended after epoch 2, and nothing is left to train\n")
     assert out.splitlines()[-1] == f"kept epoch 2: {run}"
-    assert contents(tmp_path) == before
+    assert file_contents(tmp_path) == before
 
 
 def test_a_process_that_is_interrupted_says_one_line_and_ends_with_130(folder, tmp_path):

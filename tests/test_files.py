@@ -1,4 +1,4 @@
-"""Files and folders are written whole or not at all, and never over something else."""
+"""Atomic writes: files and folders are written completely or not at all, and nothing is overwritten by accident."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import stat
 import pytest
 
 from chainrule.errors import ChainruleError
-from chainrule.files import PART, new_directory, refuse_existing, remove_parts, replacing
+from chainrule.files import PARTIAL_PREFIX, atomic_write, new_directory, refuse_existing, remove_partial_writes
 
 
-class Broken(Exception):
+class PlannedError(Exception):
     pass
 
 
 def write(path, text="new") -> None:
-    with replacing(path) as part:
+    with atomic_write(path) as part:
         part.write_text(text)
 
 
@@ -29,10 +29,10 @@ def names(folder) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_file_takes_its_place_when_it_is_whole(tmp_path):
+def test_a_file_appears_when_it_is_complete(tmp_path):
     path = tmp_path / "deep" / "er" / "x.txt"
     write(path, "old")
-    with replacing(path) as part:
+    with atomic_write(path) as part:
         part.write_text("new")
         assert part.parent == path.parent
         assert part.suffix == path.suffix
@@ -42,7 +42,7 @@ def test_a_file_takes_its_place_when_it_is_whole(tmp_path):
 
 
 def write_half(path, error) -> None:
-    with replacing(path) as part:
+    with atomic_write(path) as part:
         part.write_text("half")
         raise error
 
@@ -53,8 +53,8 @@ def make_half(path, error) -> None:
         raise error
 
 
-@pytest.mark.parametrize("error", [Broken, KeyboardInterrupt])
-def test_what_was_not_finished_leaves_what_was_there(tmp_path, error):
+@pytest.mark.parametrize("error", [PlannedError, KeyboardInterrupt])
+def test_an_unfinished_write_changes_nothing(tmp_path, error):
     write(tmp_path / "x.txt", "old")
     with pytest.raises(error):
         write_half(tmp_path / "x.txt", error)
@@ -65,7 +65,7 @@ def test_what_was_not_finished_leaves_what_was_there(tmp_path, error):
 
 
 @pytest.mark.parametrize("there", ["nothing", "an empty folder"])
-def test_a_folder_takes_its_place_when_it_is_whole(tmp_path, there):
+def test_a_folder_appears_when_it_is_complete(tmp_path, there):
     path = tmp_path / "deep" / "x"
     if there == "an empty folder":
         path.mkdir(parents=True)
@@ -74,7 +74,7 @@ def test_a_folder_takes_its_place_when_it_is_whole(tmp_path, there):
     assert names(path.parent) == ["x"]
 
 
-def test_what_is_there_is_refused(tmp_path):
+def test_existing_files_and_folders_are_refused(tmp_path):
     (tmp_path / "file").write_text("mine")
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "file").write_text("mine")
@@ -87,7 +87,7 @@ def test_what_is_there_is_refused(tmp_path):
     assert names(tmp_path) == ["file", "folder", "link"]
 
 
-def test_what_is_free_is_not_refused(tmp_path):
+def test_free_paths_are_not_refused(tmp_path):
     refuse_existing(tmp_path / "nothing" / "here")
     refuse_existing(tmp_path)
 
@@ -95,11 +95,15 @@ def test_what_is_free_is_not_refused(tmp_path):
 @pytest.mark.parametrize("way", [write, make])
 @pytest.mark.parametrize(
     ("name", "reason"),
-    [("file/x", "its folder is a file|Not a directory"), ("x" * 300, "File name too long"), ("a\0b", "null byte")],
+    [
+        ("file/x", "its folder is a file|Not a directory"),
+        ("x" * 300, "File name too long"),
+        ("a\0b", "its name has a null byte"),
+    ],
 )
-def test_a_place_that_cannot_be_written_is_said_in_one_line(tmp_path, way, name, reason):
+def test_an_impossible_path_is_refused_in_one_line(tmp_path, way, name, reason):
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(ChainruleError, match=rf"cannot be written \(.*({reason}).*\); choose another place") as error:
+    with pytest.raises(ChainruleError, match=rf"cannot be written \(({reason})\); choose another place") as error:
         way(tmp_path / name)
     assert "\n" not in str(error.value)
     assert names(tmp_path) == ["file"]
@@ -123,7 +127,7 @@ def test_a_file_does_not_replace_a_folder(tmp_path):
     assert names(tmp_path) == ["x"]
 
 
-def test_contents_reach_the_disk_before_the_name_does(tmp_path, monkeypatch):
+def test_contents_are_flushed_before_the_rename(tmp_path, monkeypatch):
     order = []
     flush, replace = os.fsync, os.replace
     monkeypatch.setattr(os, "fsync", lambda handle: (order.append("flush"), flush(handle))[1])
@@ -133,7 +137,7 @@ def test_contents_reach_the_disk_before_the_name_does(tmp_path, monkeypatch):
     assert order == ["flush", "replace"] * 2
 
 
-def test_permissions_are_those_that_the_user_asks_for(tmp_path):
+def test_permissions_follow_the_umask(tmp_path):
     before = os.umask(0o027)
     try:
         write(tmp_path / "file")
@@ -144,18 +148,18 @@ def test_permissions_are_those_that_the_user_asks_for(tmp_path):
     assert stat.S_IMODE((tmp_path / "folder").stat().st_mode) == 0o750
 
 
-def test_parts_and_nothing_else_are_removed(tmp_path):
-    (tmp_path / f"{PART}1-x").write_text("half")
-    (tmp_path / f"{PART}2-y").mkdir()
-    (tmp_path / f"{PART}2-y" / "a").write_text("half")
+def test_only_partial_writes_are_removed(tmp_path):
+    (tmp_path / f"{PARTIAL_PREFIX}1-x").write_text("half")
+    (tmp_path / f"{PARTIAL_PREFIX}2-y").mkdir()
+    (tmp_path / f"{PARTIAL_PREFIX}2-y" / "a").write_text("half")
     (tmp_path / ".hidden").write_text("mine")
     (tmp_path / "x").write_text("mine")
-    remove_parts(tmp_path)
-    remove_parts(tmp_path / "nowhere")
+    remove_partial_writes(tmp_path)
+    remove_partial_writes(tmp_path / "nowhere")
     assert names(tmp_path) == [".hidden", "x"]
 
 
-def test_parts_have_the_names_that_are_removed(tmp_path):
-    with replacing(tmp_path / "x") as part, new_directory(tmp_path / "y") as folder:
-        assert part.name.startswith(PART)
-        assert folder.name.startswith(PART)
+def test_partial_writes_have_the_names_that_are_removed(tmp_path):
+    with atomic_write(tmp_path / "x") as part, new_directory(tmp_path / "y") as folder:
+        assert part.name.startswith(PARTIAL_PREFIX)
+        assert folder.name.startswith(PARTIAL_PREFIX)

@@ -25,7 +25,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 from chainrule.cli import COMMANDS
-from chainrule.learn import TOPICS, lesson
+from chainrule.learn import TOPICS, compute_lesson
 from chainrule.reports.markup import as_markdown
 
 ROOT = Path(__file__).parents[1]
@@ -150,7 +150,7 @@ def overview(names: list[str]) -> str:
 def told(name: str) -> Made:
     """A lesson, computed, with links to those that it names; while the site is served, once."""
     LOG.info("computing the lesson %s", name)
-    page = lesson(name)
+    page = compute_lesson(name)
     text = EXPLAIN.sub(
         lambda words: f"[{words[0]}]({words[1]}.md)" if words[1] in TOPICS else words[0], page.markdown()
     )

@@ -96,7 +96,7 @@ GROUPS = (
         "Laws",
         "Checks that a model is the density that it says it is.",
         ("check_model", "check_leak"),
-        ("chainrule.checks.report.Report", "chainrule.checks.leak_report.LeakReport"),
+        ("chainrule.checks.check_report.CheckReport", "chainrule.checks.leak_report.LeakReport"),
     ),
     Group(
         "data",
@@ -139,7 +139,7 @@ def lessons() -> list[Group]:
 
 
 def referenced(markdown: str) -> str:
-    """The page with names such as `cr.fit` or `chainrule.learn.masks.paths` linked to the reference, if they are there.
+    """The page with names such as `cr.fit` or `chainrule.learn.made_masks.paths` linked to the reference, if they are there.
 
     Example:
         >>> referenced("`chainrule fit` and `cr.fit`")
@@ -168,8 +168,8 @@ def shown(path: str) -> str:
     """The name by which something is used.
 
     Example:
-        >>> shown("chainrule.training.fit.fit"), shown("chainrule.checks.report.Report")
-        ('cr.fit', 'chainrule.checks.report.Report')
+        >>> shown("chainrule.training.fit.fit"), shown("chainrule.checks.check_report.CheckReport")
+        ('cr.fit', 'chainrule.checks.check_report.CheckReport')
     """
     return next((name for name, place in PUBLIC.items() if place == path and name.startswith("cr.")), path)
 
@@ -178,7 +178,7 @@ def summary(path: str) -> str:
     """The first line of a docstring, as Markdown.
 
     Example:
-        >>> summary("chainrule.domains.table.Column")
+        >>> summary("chainrule.domains.column.Column")
         'One column of a table.'
     """
     if path == home("__version__"):

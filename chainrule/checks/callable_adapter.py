@@ -1,4 +1,4 @@
-"""A user's callable, as a function from levels to the numbers of each site."""
+"""Adapt a user's callable to a function from levels to the outputs of each site."""
 
 from __future__ import annotations
 
@@ -11,39 +11,46 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from chainrule.checks.dependence import BATCH, NUMBERS, WORDS, name_of
+from chainrule.checks.dependence import BATCH_SIZE, MAX_ELEMENTS, MAX_ERROR_LENGTH, dtype_name
 from chainrule.domains import Levels
-from chainrule.errors import ChainruleError, raised_at
+from chainrule.errors import ChainruleError, locate_error
 from chainrule.seeding import generator
 
 LAYOUTS = ("n,kc,h,w", "n,ck,h,w", "n,c,k,h,w", "n,k,c,h,w", "n,c,h,w,k", "n,c,h,w", "n,k,h,w")
-"""How outputs for images can be laid out, axis by axis. `kc` is one axis of K·C numbers with k the slower of the two:
-number k·C + c is number k of channel c. In `ck` c is the slower: that is number c·K + k. Where there is no c, the
-numbers of a pixel are those of all of its channels."""
+"""The layouts of outputs for images, axis by axis. `kc` is one axis of K·C outputs in which k is the slower index:
+output k·C + c is output k of channel c. In `ck`, c is the slower index: output c·K + k. Without a c, the K outputs of a
+pixel belong to all of its channels."""
 
 FLAT_LAYOUTS = ("n,kd", "n,dk", "n,d,k", "n,k,d", "n,d")
-"""The same for rows of D numbers."""
+"""The layouts of outputs for rows of D values."""
 
 SCALES = ("unit", "signed", "levels", "integers")
-"""What images can be given as: floating-point numbers in [0, 1], in [-1, 1], or 0 … levels-1; or int64 0 … levels-1."""
+"""The scales of the input: floating-point values in [0, 1], in [-1, 1], or 0 … levels-1; or int64 0 … levels-1."""
 
 
-class AnyLevels(Levels):
-    """Of any number of levels: what a callable takes need not be stored in bytes. Floats hold so many exactly."""
+class UnboundedLevels(Levels):
+    """Allow more levels than a byte can store, up to the whole numbers that float32 represents exactly."""
 
-    most = 2**24
+    max_levels = 2**24
 
 
 @dataclass(frozen=True)
-class Call:
-    """A callable as a function from levels [n, C, H, W] or [n, D] to new tensors of each site's outputs [n, D, K].
+class CallableAdapter:
+    """Adapt a callable to a function from levels [n, C, H, W] or [n, D] to new tensors of outputs [n, D, K].
 
-    `parameters` is that K: how many numbers each site has. They are logits of its levels, unless others are asked for.
+    Attributes:
+        fn: the user's callable.
+        domain: the images or rows that it takes.
+        outputs_per_site: K; the outputs of a site are the logits of its levels, or other parameters.
+        layout: one of `LAYOUTS` or `FLAT_LAYOUTS`.
+        scale: one of `SCALES`.
+        dtype: the dtype of the callable's floating-point input.
+        device: the device of the callable's input.
     """
 
     fn: Callable[[Tensor], Any]
     domain: Levels
-    parameters: int
+    outputs_per_site: int
     layout: str
     scale: str
     dtype: torch.dtype
@@ -51,96 +58,110 @@ class Call:
 
     @property
     def name(self) -> str:
-        """The callable's, or its class's."""
+        """The name of the function, or of the callable's class."""
         return str(getattr(self.fn, "__name__", type(self.fn).__name__))
 
     def __call__(self, x: Tensor) -> Tensor:
-        outputs = self.raw(x)
-        wanted = self.shape_of(len(x), self.layout)
-        if tuple(outputs.shape) != wanted:
-            raise ChainruleError(self._misfit(tuple(outputs.shape), wanted))
-        return self.by_site(outputs).clone()
-
-    def raw(self, x: Tensor) -> Tensor:
-        """What the callable gives for levels x, as it is.
+        """Return the outputs [n, D, K] for levels x.
 
         Raises:
-            ChainruleError: it raises, or gives something else than a floating-point tensor.
+            ChainruleError: the callable fails, or its output has another shape than the layout says.
+        """
+        outputs = self.raw_outputs(x)
+        expected = self.output_shape(len(x), self.layout)
+        if tuple(outputs.shape) != expected:
+            raise ChainruleError(self._describe_shapes(tuple(outputs.shape), expected))
+        return self.to_sites(outputs).clone()
+
+    def raw_outputs(self, x: Tensor) -> Tensor:
+        """Return the callable's own output for levels x.
+
+        Raises:
+            ChainruleError: the callable raises, or its output is not a floating-point tensor.
         """
         try:
-            outputs = self.fn(self.scaled(x))
+            outputs = self.fn(self.scale_input(x))
         except Exception as error:  # a user's model may raise anything
-            what = shorten(f"{type(error).__name__}: {error}", WORDS) + raised_at(error)
-            shape, dtype = ", ".join(map(str, self.domain.shape)), torch.int64 if self.integers else self.dtype
-            images = f"{'images' if self.domain.is_image else 'rows'} [n, {shape}] of scale {self.scale!r}"
-            remedy = f"it was given {images}, {name_of(dtype)} on {self.device}, which it must take"
-            raise ChainruleError(f"{self.name} raised {what}; {remedy}") from error
+            raise ChainruleError(self._describe_error(error)) from error
         if not isinstance(outputs, Tensor) or not outputs.is_floating_point():
-            what = f"{outputs.dtype} numbers" if isinstance(outputs, Tensor) else f"a {type(outputs).__name__}"
-            remedy = "wrap it in an nn.Module whose forward returns the tensor of logits alone"
-            raise ChainruleError(f"{self.name} gives {what}; {remedy}")
+            what = f"a tensor of {outputs.dtype}" if isinstance(outputs, Tensor) else f"a {type(outputs).__name__}"
+            remedy = "wrap it in an nn.Module whose forward returns only the tensor of logits"
+            raise ChainruleError(f"{self.name} returns {what}; {remedy}")
         return outputs
 
-    def scaled(self, x: Tensor) -> Tensor:
-        """Levels as the callable takes them."""
+    def scale_input(self, x: Tensor) -> Tensor:
+        """Return levels x in the scale, in the dtype and on the device of the callable's input."""
         top, x = self.domain.levels - 1, x.to(self.device)
-        if self.integers:
+        if self.takes_integers:
             return x.long().clone()
         x = x.to(self.dtype)
         return {"unit": x / top, "signed": x * (2.0 / top) - 1.0, "levels": x * 1.0}[self.scale]
 
     @property
-    def integers(self) -> bool:
+    def takes_integers(self) -> bool:
+        """True if the callable's input is int64."""
         return self.scale == "integers"
 
-    def images(self, seed: int) -> Tensor:
-        """Uniform levels int64 [n, *shape], at least two of them, so that neighbours can be told apart."""
-        n = max(2, min(BATCH, NUMBERS // (self.domain.sites * self.parameters)))
+    def random_images(self, seed: int) -> Tensor:
+        """Return uniform levels, int64 [n, *shape], with n at least 2, so that the batch has other data."""
+        n = max(2, min(BATCH_SIZE, MAX_ELEMENTS // (self.domain.sites * self.outputs_per_site)))
         return torch.randint(self.domain.levels, (n, *self.domain.shape), generator=generator(seed, 1))
 
     @property
-    def sizes(self) -> dict[str, int]:
-        """The size of each axis that a layout names, but n."""
+    def axis_sizes(self) -> dict[str, int]:
+        """The size of each axis that a layout names, except n."""
         names = "chw" if self.domain.is_image else "d"
-        return {**dict(zip(names, self.domain.shape, strict=True)), "k": self.parameters}
+        return {**dict(zip(names, self.domain.shape, strict=True)), "k": self.outputs_per_site}
 
-    def shape_of(self, n: int, layout: str) -> tuple[int, ...]:
-        """The shape of outputs for n images."""
-        sizes = {**self.sizes, "n": n}
+    def output_shape(self, n: int, layout: str) -> tuple[int, ...]:
+        """Return the shape of the outputs for n images."""
+        sizes = {**self.axis_sizes, "n": n}
         return tuple(math.prod(sizes[letter] for letter in axis) for axis in layout.split(","))
 
-    def fitting(self, shape: tuple[int, ...]) -> list[str]:
-        """The layouts that outputs of that shape can have."""
-        return [each for each in layouts_of(self.domain) if shape and self.shape_of(shape[0], each) == shape]
+    def matching_layouts(self, shape: tuple[int, ...]) -> list[str]:
+        """Return the layouts that outputs of this shape can have."""
+        layouts = valid_layouts(self.domain)
+        return [layout for layout in layouts if shape and self.output_shape(shape[0], layout) == shape]
 
-    def by_site(self, outputs: Tensor) -> Tensor:
-        """Outputs, laid out so, as [n, D, K]."""
+    def to_sites(self, outputs: Tensor) -> Tensor:
+        """Rearrange outputs of the layout to [n, D, K]."""
         names = "chw" if self.domain.is_image else "d"
         axes = self.layout.split(",")
-        for place, axis in enumerate(axes):
+        for index, axis in enumerate(axes):
             if len(axis) == 2:
-                sizes = [self.sizes[letter] for letter in axis]
-                outputs = outputs.reshape(*outputs.shape[:place], *sizes, *outputs.shape[place + 1 :])
+                sizes = [self.axis_sizes[letter] for letter in axis]
+                outputs = outputs.reshape(*outputs.shape[:index], *sizes, *outputs.shape[index + 1 :])
         letters = "".join(axes)
         for missing in {"c", "k"} & {*names, "k"} - {*letters}:
-            size = self.sizes["c"] if missing == "c" else 1
+            size = self.axis_sizes["c"] if missing == "c" else 1
             outputs, letters = outputs.unsqueeze(-1).expand(*outputs.shape, size), f"{letters}{missing}"
         return outputs.permute(*map(letters.index, f"n{names}k")).flatten(1, -2)
 
     @property
-    def by_pixel(self) -> bool:
-        """Are the numbers of a pixel those of all of its channels?"""
+    def is_per_pixel(self) -> bool:
+        """True if the outputs of a pixel belong to all of its channels."""
         return self.layout == "n,k,h,w" and self.domain.shape[0] > 1
 
-    def _misfit(self, got: tuple[int, ...], wanted: tuple[int, ...]) -> str:
-        fitting = ", ".join(map(repr, self.fitting(got)))
-        more, rest = divmod(math.prod(got[1:]), math.prod(wanted[1:]))
-        times = f" (it gives {more} times as many numbers)" if not rest and more > 1 else ""
-        others = f"layouts that fit: {fitting}" if fitting else f"no layout fits: are shape and levels right?{times}"
-        images = f"shape {list(self.domain.shape)} with {self.parameters} numbers a site"
-        return f"{self.name} gives {list(got)}, and layout {self.layout!r} of {images} is {list(wanted)}; {others}"
+    def _describe_error(self, error: Exception) -> str:
+        """Return the message for an error that the callable raised."""
+        what = shorten(f"{type(error).__name__}: {error}", MAX_ERROR_LENGTH) + locate_error(error)
+        shape = ", ".join(map(str, self.domain.shape))
+        dtype = dtype_name(torch.int64 if self.takes_integers else self.dtype)
+        data = f"{'images' if self.domain.is_image else 'rows'} [n, {shape}] of scale {self.scale!r}"
+        return f"{self.name} raised {what}; its input was {data}, {dtype} on {self.device}, which it must accept"
+
+    def _describe_shapes(self, shape: tuple[int, ...], expected: tuple[int, ...]) -> str:
+        """Return the message for outputs of another shape than expected."""
+        matching = ", ".join(map(repr, self.matching_layouts(shape)))
+        factor, rest = divmod(math.prod(shape[1:]), math.prod(expected[1:]))
+        times = f" (the output has {factor} times as many elements)" if not rest and factor > 1 else ""
+        layouts = (
+            f"layouts that match: {matching}" if matching else f"no layout matches: are shape and levels right?{times}"
+        )
+        data = f"shape {list(self.domain.shape)} with {self.outputs_per_site} outputs a site"
+        return f"{self.name} returns {list(shape)}, but layout {self.layout!r} of {data} is {list(expected)}; {layouts}"
 
 
-def layouts_of(domain: Levels) -> tuple[str, ...]:
-    """The layouts that there are for data of that shape."""
+def valid_layouts(domain: Levels) -> tuple[str, ...]:
+    """Return the layouts of outputs for data of this domain."""
     return LAYOUTS if domain.is_image else FLAT_LAYOUTS

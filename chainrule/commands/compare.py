@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from jsonargparse import SUPPRESS, ArgumentParser, Namespace
+from jsonargparse import Namespace
 from rich.console import Console
 
-from chainrule.commands.common import add_data, add_keywords, nested
+from chainrule.commands.options.declare import options_below
 from chainrule.data import load_data
-from chainrule.data.preprocessing import TABLES
 from chainrule.errors import TrainingStopped
 from chainrule.files import refuse_existing
-from chainrule.models import BY_NAME
 from chainrule.reports.compare import (
     COMPARED,
-    FAMILIES,
     HTML,
     MARKDOWN,
-    MINUTES,
-    RECURRENT,
     SETTLED,
     Comparison,
     Terms,
     compare,
 )
-from chainrule.reports.compare.families import SETTINGS
 from chainrule.reports.compare.text import LIKELIHOOD, TRAINING, likelihood_row, training_row
 from chainrule.reports.trained_model import terminal_table
 from chainrule.training import Settings
@@ -37,42 +30,6 @@ from chainrule.training import Settings
 WIDE = 4
 """Columns of likelihoods that fit into a terminal."""
 AGAIN = "give the same command again with --resume"
-
-
-def options(parser: ArgumentParser, _argv: Sequence[str]) -> None:
-    parser.add_argument("--config", action="config", help="a YAML file with any of these options")
-    add_data(parser)
-    parser.add_argument("--out", type=str, required=True, help="a new folder, for the report and the runs")
-    parser.add_argument("--resume", action="store_true", help="go on with the comparison in --out, if there is one")
-    add_terms(parser)
-    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
-    add_keywords(parser, load_data, skip=("seed", "domain", *TABLES), told={})
-    parser.add_argument(
-        "--data-seed", type=int, default=0, help="of the split, where the data has none, and of a binarization"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="of weights, of the order of the data, and of samples")
-    add_overrides(parser)
-
-
-def add_terms(parser: ArgumentParser) -> None:
-    """What is compared, and under which budget; what is not given is absent when parsed."""
-    recurrent = " or ".join(RECURRENT)
-    for name, kind, words in (
-        ("minutes", float, f"of training for each model; {MINUTES:g} unless these or --updates are given"),
-        ("updates", int, "for each model, instead of minutes"),
-        ("models", list[str] | str, f"some of {','.join(COMPARED)}; all that take such data unless given"),
-        ("samples", int, "how many each model draws; 16 unless given"),
-        ("ablation", str, f"{recurrent}: also with and without residual and skip; neither unless given"),
-    ):
-        parser.add_argument(f"--{name}", type=kind, default=SUPPRESS, help=words)
-
-
-def add_overrides(parser: ArgumentParser) -> None:
-    """The settings of training, and each family's own options; what is not given has the default of the family."""
-    add_keywords(parser, Settings, skip=SETTLED, told=SETTINGS)
-    for name in COMPARED:
-        skip = ("seed", "order", *BY_NAME[name].fixed)
-        add_keywords(parser, BY_NAME[name].make, f"{name}.", skip, told=FAMILIES[name].told)
 
 
 def run(args: Namespace) -> int:
@@ -98,7 +55,7 @@ def terms(args: Namespace) -> Terms:
     settings = [field.name for field in fields(Settings) if field.name not in SETTLED]
     return Terms(
         models=names(args.get("models")),
-        arguments={name: nested(args, name.replace("-", "_")) for name in COMPARED},
+        arguments={name: options_below(args, name.replace("-", "_")) for name in COMPARED},
         settings=given(args, *settings),
         seed=args.seed,
         **given(args, "minutes", "updates", "samples", "ablation"),

@@ -1,138 +1,115 @@
-"""chainrule complete RUN --data F --keep top --out F"""
+"""`chainrule complete`: draw the missing part of images several times, and write the completions to a file."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import Namespace
 from torch import Tensor
 
-from chainrule.commands.common import (
-    add_draw,
-    add_run,
-    add_split,
-    check_count,
-    check_out,
-    load_model,
-    load_split,
-    warn_of_known,
-    write_arrays,
-)
-from chainrule.commands.missing import add_missing, check_missing, telling_collapse, worth
-from chainrule.domains import Domain, Table
-from chainrule.domains.orders import SIDES
+from chainrule.commands.numbers import check_count
+from chainrule.commands.outputs import check_output, write_arrays
+from chainrule.commands.particles import check_particles_and_members, describe_particles, print_warnings
+from chainrule.commands.runs import load_model, load_split, warn_of_seen_data
+from chainrule.domains import SIDES, Domain, Table
 from chainrule.errors import ChainruleError
 from chainrule.formatting import counted
-from chainrule.inference.complete import completed
-from chainrule.inference.conditioning import Imputation, Request
-from chainrule.inference.regions import region
-from chainrule.models import Density, Ensemble
-from chainrule.progress import bar
-from chainrule.sampling.decode import CHUNK
-
-
-def options(parser: ArgumentParser, _argv: Sequence[str]) -> None:
-    add_run(parser)
-    add_split(parser)
-    parser.add_argument(
-        "--keep", type=str, default="top", metavar="REGION",
-        help="what is given of each image: the half top, bottom, left or right; center, the middle half of its rows "
-        "and columns; border, all but that; rectangles rows,columns such as '4:12,0:20; 14:20,5:9', which are slices; "
-        "or a picture of the image's size, of which light pixels are given",
-    )  # fmt: skip
-    add_missing(parser)
-    parser.add_argument("-n", type=int, default=5, help="completions of each image")
-    parser.add_argument("--images", type=int, default=8, help="how many images, spread evenly over the split")
-    parser.add_argument(
-        "--out", type=str, required=True, help="a new file: .png for a picture, enlarged if small; .npz for the values"
-    )
-    add_draw(parser)
+from chainrule.inference import Imputation, condition_for_draws, image_region, impute
+from chainrule.models import Density
+from chainrule.progress import progress_bar
 
 
 def run(args: Namespace) -> int:
+    """Run the command, and return the exit status."""
     out = Path(args.out)
     check_count("-n", args.n)
     check_count("--images", args.images)
     model = load_model(args)
-    check_missing(args, model)
-    evidence = kept(args.keep, model.domain)
-    check_out(out, model.domain, (".png", ".npz"))
+    check_particles_and_members(args, model)
+    evidence = evidence_mask(args.keep, model.domain)
+    check_output(out, model.domain, (".png", ".npz"))
     split = load_split(args, model)
-    rows = spread(len(split), args.images)
-    warn_of_known(args, split, rows)
+    rows = spread_rows(len(split), args.images)
+    warn_of_seen_data(args, split, rows)
     x = split.values()[rows]
-    source = model.fitting(evidence.flatten(), args.members or 1, args.seed)
+    source = condition_for_draws(model, evidence.flatten(), members=args.members or 1, seed=args.seed)
     particles = f"{counted(max(args.particles, args.n), 'particle')} an image"
-    found = drawn(args, model, x, evidence, particles if source is None else "")
-    write_completions(out, x, evidence, found.values, model.domain)
+    imputation = draw_completions(args, model, x, evidence, particles if source is None else "")
+    write_completions(out, x, evidence, imputation.values, model.domain)
     print(f"{counted(len(x), 'image')}, {counted(args.n, 'completion')} each: {out}")
-    print(f"{particles}: {worth(found)}" if source is None else exactness(args, model, source))
+    print(f"{particles}: {describe_particles(imputation)}" if source is None else describe_draws(args, model, source))
     return 0
 
 
-def kept(what: str, domain: Domain) -> Tensor:
-    """`region`, with errors that name the option."""
+def evidence_mask(keep: str, domain: Domain) -> Tensor:
+    """Return the pixels that `--keep` names, bool [C, H, W].
+
+    Raises:
+        ChainruleError: no such region, or data that are not images.
+    """
     if not domain.is_image:
         tables = "; impute fills in tables" if isinstance(domain, Table) else ""
         raise ChainruleError(
             f"complete is for images (C, H, W), and the model's data have shape {list(domain.shape)}{tables}"
         )
     try:
-        return region(what, domain)
+        return image_region(keep, domain)
     except ChainruleError as error:
-        raise ChainruleError(f"--keep {what}: {error}") from None
+        raise ChainruleError(f"--keep {keep}: {error}") from None
 
 
-def spread(count: int, n: int) -> Tensor:
-    """The rows of n of so many data, evenly spread from the first to the last: data are often sorted.
+def spread_rows(count: int, n: int) -> Tensor:
+    """Return the indices of `n` of `count` data, spread evenly from the first to the last: data are often sorted.
 
     Example:
-        >>> spread(10, 3).tolist()
+        >>> spread_rows(10, 3).tolist()
         [0, 4, 9]
     """
     return torch.linspace(0, count - 1, min(n, count)).long()
 
 
-def drawn(args: Namespace, model: Density, x: Tensor, evidence: Tensor, note: str) -> Imputation:
-    """The completions; a warning of the library's becomes a line on standard error."""
-    with telling_collapse(remedy(args.keep)), bar("completing", len(x) * args.n) as shown:
+def draw_completions(args: Namespace, model: Density, x: Tensor, evidence: Tensor, note: str) -> Imputation:
+    """Return the completions, with a progress bar and the library's warnings as lines on standard error."""
+    with print_warnings(remedy(args.keep)), progress_bar("completing", len(x) * args.n) as shown:
         shown.note(note)
-        how = Request(args.n, args.seed, args.temperature, CHUNK, args.members or 1, args.particles, shown)
-        return completed(model, x, evidence, how)
+        return impute(
+            model, x, evidence, n=args.n, seed=args.seed, temperature=args.temperature, members=args.members or 1,
+            particles=args.particles, equal_weights=True, progress=shown,
+        )  # fmt: skip
 
 
-def remedy(what: str) -> str:
-    """How to come by a model whose order begins with what is given.
+def remedy(keep: str) -> str:
+    """Return how to train a model whose order begins with what is kept, as text.
 
     Example:
         >>> remedy("bottom")
         ' (an image model trained with --model.order bottom, or a MADE with --model.agnostic order)'
     """
     made = "a MADE with --model.agnostic order"
-    return f" (an image model trained with --model.order {what}, or {made})" if what in SIDES else f" ({made})"
+    return f" (an image model trained with --model.order {keep}, or {made})" if keep in SIDES else f" ({made})"
 
 
-def exactness(args: Namespace, model: Density, source: Density) -> str:
-    """In words, which model drew the completions from p(missing | given)."""
+def describe_draws(args: Namespace, model: Density, source: Density) -> str:
+    """Return how exact completions were drawn, and from which models, as text."""
     draws = "exact draws" if args.temperature == 1 else f"draws at temperature {args.temperature:g}"
-    return f"{draws}: what is given comes first in the order of {in_words(model, source)}"
+    return f"{draws}: what is kept comes first in the order of {describe_source(model, source)}"
 
 
-def in_words(model: Density, source: Density) -> str:
-    """What the density that took the evidence first is to the model that was asked."""
-    if not isinstance(source, Ensemble):
+def describe_source(model: Density, source: Density) -> str:
+    """Return what the conditioned density `source` is to the model of the run, as text."""
+    if not source.components:
         return "the model" if source is model else "a member of the family"
-    if not isinstance(model, Ensemble):
-        return f"each of {len(source.members)} members of the family"
-    there, fitting = len(model.members), len(source.members)
-    if fitting == there:
-        return f"each of {counted(there, 'model')} of the ensemble"
-    return f"{fitting} of {there} models of the ensemble, and the others are left out"
+    if not model.components:
+        return f"each of {len(source.components)} members of the family"
+    all_models, exact_models = len(model.components), len(source.components)
+    if exact_models == all_models:
+        return f"each of {counted(all_models, 'model')} of the ensemble"
+    return f"{exact_models} of {all_models} models of the ensemble, and the others are left out"
 
 
 def write_completions(out: Path, x: Tensor, evidence: Tensor, draws: Tensor, domain: Domain) -> None:
+    """Write the completions as a picture, or with the images and the evidence as arrays."""
     from chainrule.figures import completion_grid, save_image
 
     if out.suffix == ".png":

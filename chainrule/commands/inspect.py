@@ -8,17 +8,16 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import Namespace
 from rich.console import Console
 from rich.table import Table
 
-from chainrule.commands.common import add_run, add_split, load_run, load_split, warn_of_known
+from chainrule.commands.runs import load_autoregressive, load_split, warn_of_seen_data
 from chainrule.domains import Domain, channel_name
 from chainrule.errors import ChainruleError
 from chainrule.files import new_directory, refuse_existing
-from chainrule.inference.sample import sample
 from chainrule.models import AutoregressiveModel
-from chainrule.progress import bar
+from chainrule.progress import progress_bar
 from chainrule.reports.inspect import Example, Facts, Tour, check_count, facts_of, fields_of, tour_of, write_page
 from chainrule.reports.inspect.page import WEIGHT_COLUMNS, summary_rows, weight_rows
 
@@ -26,26 +25,13 @@ PAGE = "index.html"
 STAGES = 4
 
 
-def options(parser: ArgumentParser, _argv: Sequence[str]) -> None:
-    add_run(parser)
-    parser.add_argument("--out", type=str, help="a new folder, for the page and the pictures; RUN/inspect unless given")
-    parser.add_argument(
-        "--sites", type=str, nargs="+", metavar="SITE",
-        help="what to look at: row,column or row,column,channel of images (R, G, B or a number), else numbers of sites",
-    )  # fmt: skip
-    add_split(parser, "the model is shown at work on it, or on a sample that is drawn unless it is given")
-    parser.add_argument("--index", type=int, default=0, help="which datum of the split, from 0")
-    parser.add_argument("--seed", type=int, default=0, help="of the sample")
-    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
-
-
 def run(args: Namespace) -> int:
     out = new_folder(args)
-    model = load_run(args)
+    model = load_autoregressive(args)
     sites = None if args.sites is None else sites_named(args.sites, model.domain)
     if sites is not None:
         check_count(model, sites)  # before anything is drawn
-    with bar("inspecting", STAGES, show=not args.json) as shown:
+    with progress_bar("inspecting", STAGES, show=not args.json) as shown:
         shown.note("example")
         example = example_of(args, model)
         shown()
@@ -132,13 +118,13 @@ def example_of(args: Namespace, model: AutoregressiveModel) -> Example:
         ChainruleError: there is no such datum.
     """
     if args.data is None:
-        x = sample(model, 1, seed=args.seed)[0]
+        x = model.sample(1, seed=args.seed)[0]
         return Example(x, f"a sample that it drew itself (seed {args.seed})")
     split = load_split(args, model)
     values = split.values()
     if not 0 <= args.index < len(values):
         raise ChainruleError(f"--index {args.index} is not in the {args.split} split; give 0 to {len(values) - 1}")
-    warn_of_known(args, split, torch.tensor([args.index]))
+    warn_of_seen_data(args, split, torch.tensor([args.index]))
     return Example(values[args.index], f"datum {args.index} of the {args.split} split of {args.data}")
 
 

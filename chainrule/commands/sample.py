@@ -1,42 +1,31 @@
-"""chainrule sample RUN -n N --out F"""
+"""`chainrule sample`: draw data from a trained model, and write them to a file."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import Namespace
 
-from chainrule.commands.common import add_draw, add_members, add_run, check_count, check_out, load_density, write_data
+from chainrule.commands.numbers import check_count
+from chainrule.commands.outputs import check_output, write_data, write_frame
+from chainrule.commands.runs import load_average
 from chainrule.domains import Table
 from chainrule.formatting import counted
-from chainrule.inference.sample import sample
-from chainrule.progress import bar
-
-
-def options(parser: ArgumentParser, _argv: Sequence[str]) -> None:
-    add_run(parser)
-    add_members(parser)
-    parser.add_argument("-n", type=int, default=64, help="how many")
-    parser.add_argument(
-        "--out", type=str, required=True,
-        help="a new file: .png for a picture, enlarged if small; .npy or .npz for the values; a table .csv or .parquet",
-    )  # fmt: skip
-    add_draw(parser)
+from chainrule.progress import progress_bar
 
 
 def run(args: Namespace) -> int:
+    """Run the command, and return the exit status."""
     out = Path(args.out)
     check_count("-n", args.n)
-    model = load_density(args)
-    check_out(out, model.domain, (".png", ".npy", ".npz"))
-    with bar("sampling", args.n) as shown:
-        x = sample(model, args.n, seed=args.seed, temperature=args.temperature, progress=shown)
+    model = load_average(args)
+    check_output(out, model.domain, (".png", ".npy", ".npz"))
+    with progress_bar("sampling", args.n) as shown:
+        x = model.sample(args.n, seed=args.seed, temperature=args.temperature, progress=shown)
     if isinstance(model.domain, Table):
-        from chainrule.commands.tables import write_frame  # imports pandas, which images do not need
-        from chainrule.data.rows import to_frame, with_decimals
+        from chainrule.data import round_to_resolution, to_frame  # imports pandas, which images do not need
 
-        write_frame(out, to_frame(with_decimals(x, model.domain), model.domain))
+        write_frame(out, to_frame(round_to_resolution(x, model.domain), model.domain))
     else:
         write_data(out, x, model.domain)
     print(f"{counted(args.n, 'sample')}: {out}")

@@ -1,4 +1,4 @@
-"""Data sets of the Hugging Face hub, through the optional extra `[hf]`."""
+"""The reader of data sets of the Hugging Face hub, which needs the optional extra `[hf]`."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from chainrule.data.images import stack_images
-from chainrule.data.raw import Raw, one_line, split_names
-from chainrule.data.splits import ALIASES, TRAIN, WHOLE, place
+from chainrule.data.image_files import stack_images
+from chainrule.data.raw import RawData, error_text, match_splits
+from chainrule.data.splits import SPLIT_ALIASES, TRAIN, UNSPLIT, describe_split
 from chainrule.errors import ChainruleError
 
 PREFIX = "hf:"
 
 
-def read_hub(source: str) -> Raw:
-    """The images of `hf:owner/name`, downloaded by the `datasets` library, which keeps its own cache.
+def read_hub(source: str) -> RawData:
+    """Download the images of `hf:owner/name` with the library `datasets`, which has a cache of its own.
 
-    The download has not been tried against the network; what is made of its result (`from_hub`) is tested.
+    The download has not been tried against the network; the conversion of its result (`from_hub`) is tested.
 
     Raises:
         ChainruleError: `datasets` is not installed, the name is not owner/name, or the download failed.
@@ -32,27 +32,27 @@ def read_hub(source: str) -> Raw:
     try:
         splits = load_dataset(name)
     except Exception as error:
-        raise ChainruleError(f"{source} was not fetched ({one_line(error)}); check name and connection") from error
+        raise ChainruleError(f"{source} was not fetched ({error_text(error)}); check name and connection") from error
     return from_hub(splits, source)
 
 
-def from_hub(splits: Mapping[str, Any], source: str) -> Raw:
-    """What a `datasets.DatasetDict`, or any mapping of such data sets, holds in its column of images.
+def from_hub(splits: Mapping[str, Any], source: str) -> RawData:
+    """Convert a `datasets.DatasetDict`, or any mapping of such data sets, with one column of images each.
 
-    A split named neither train, valid, validation, val nor test is passed over. A set with no split but train, which is
-    what the hub calls a set without splits, is taken as a set without splits.
+    Splits other than train, valid, validation, val and test are ignored. A set whose only split is train has no splits:
+    the hub calls it so.
 
     Raises:
-        ChainruleError: no split with a name that is known, or not exactly one column of images.
+        ChainruleError: no split with a known name, or not exactly one column of images.
     """
-    others = [name for name in splits if name not in ALIASES]
-    names = split_names((name for name in splits if name in ALIASES), source)
+    ignored = [name for name in splits if name not in SPLIT_ALIASES]
+    names = match_splits((name for name in splits if name in SPLIT_ALIASES), source)
     if not names:
-        raise ChainruleError(f"{source} has the splits {', '.join(others)}; none is train, valid or test")
-    arrays = {split: _stack(splits[name], place(source, split)) for name, split in names.items()}
-    if list(arrays) == [TRAIN] and not others:
-        arrays = {WHOLE: arrays[TRAIN]}
-    return Raw(arrays, notes=(f"splits not read: {', '.join(others)}",) if others else ())
+        raise ChainruleError(f"{source} has the splits {', '.join(ignored)}; none is train, valid or test")
+    arrays = {split: _stack(splits[name], describe_split(source, split)) for name, split in names.items()}
+    if list(arrays) == [TRAIN] and not ignored:
+        arrays = {UNSPLIT: arrays[TRAIN]}
+    return RawData(arrays, messages=(f"splits not read: {', '.join(ignored)}",) if ignored else ())
 
 
 def _stack(split: Any, where: str) -> Any:
@@ -60,10 +60,10 @@ def _stack(split: Any, where: str) -> Any:
     if len(columns) != 1:
         found = f"several columns of images ({', '.join(columns)})" if columns else "no column of images"
         raise ChainruleError(f"{where} has {found}; one is needed: save it to a folder or .npz and give that")
-    return stack_images(_named(split[columns[0]], where), len(split))
+    return stack_images(_name_images(split[columns[0]], where), len(split))
 
 
-def _named(images: Any, where: str) -> Iterator[tuple[str, Any]]:
+def _name_images(images: Any, where: str) -> Iterator[tuple[str, Any]]:
     for index, image in enumerate(images):
         if image is None:
             raise ChainruleError(f"{where} has no image at row {index}; save it without that row and give the file")

@@ -1,4 +1,4 @@
-"""What the distributions p(x_i | x_<i) can be asked, whatever the kind of their sites."""
+"""The interface of the conditional distributions p(x_i | x_<i), whatever the kind of their sites."""
 
 from __future__ import annotations
 
@@ -11,86 +11,125 @@ from chainrule.errors import ChainruleError
 
 
 class Distributions(ABC):
-    """One distribution for each site of each datum: [n, *sites] of them."""
+    """One distribution for each site of each datum of a batch: `shape` is [n, *sites]."""
 
     @abstractmethod
     def log_prob(self, x: Tensor) -> Tensor:
-        """log p(x_i | x_<i) in nats, by site: [n, *sites] for values x [n, *sites]."""
+        """Return log p(x_i | x_<i) in nats for each site.
+
+        Args:
+            x: values [n, *sites].
+
+        Returns:
+            [n, *sites]; of a real column a log-density, in nats per unit of the column.
+        """
 
     @abstractmethod
     def icdf(self, noise: Tensor) -> Tensor:
-        """The value at which the distribution function passes `noise` (uniform in [0, 1), float64 [n, *sites]).
+        """Return the quantile of each distribution: the value where its distribution function exceeds the noise.
 
-        In float64 and on the CPU, whatever the model computes in, so that no device draws otherwise than another.
+        Computed in float64 on the CPU, whatever the dtype and device of the model, so that all devices draw alike.
+
+        Args:
+            noise: uniform in [0, 1), float64 [n, *sites].
+
+        Returns:
+            values [n, *sites] on the CPU.
         """
 
     @abstractmethod
     def cdf_bounds(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """P(X < x) and P(X ≤ x) by site, float64 [n, *sites] each: between them a whole value has its probability."""
+        """Return P(X < x) and P(X ≤ x) of each site, float64 [n, *sites].
+
+        Their difference is the probability of x; it is 0 for a real value.
+        """
 
     @abstractmethod
     def tempered(self, temperature: float) -> Distributions:
-        """The distributions p^(1/T), normalised again.
+        """Return the distributions p^(1/T), normalised again.
 
         Raises:
-            ChainruleError: a temperature of 0 or less, or one other than 1 where the values are not among levels.
+            ChainruleError: a temperature of 0 or less, or one other than 1 for numeric columns.
         """
 
     @abstractmethod
     def select_sites(self, sites: Tensor) -> Distributions:
-        """The distributions of these sites of the flattened datum: [n, g]."""
+        """Return the distributions of some sites: `shape` is [n, g].
+
+        Args:
+            sites: indices into the flattened datum, int64 [g].
+        """
 
     @property
     @abstractmethod
     def params(self) -> Tensor:
-        """[n, *sites, k]: the numbers that the network gave; zero where a site has fewer than another."""
+        """The parameters as the network computed them, [n, *sites, k]; padded with zeros where a site has fewer."""
 
     @property
     @abstractmethod
     def canonical_params(self) -> Tensor:
-        """[n, *sites, k]: equal where the distributions are, and only there; zero where a site has fewer numbers."""
+        """Parameters that are equal where the distributions are equal, and only there: [n, *sites, k].
+
+        A site with fewer than k parameters is padded with zeros.
+        """
 
     @property
     def shape(self) -> torch.Size:
-        """[n, *sites]"""
+        """The shape of the batch, [n, *sites]."""
         return self.params.shape[:-1]
 
     @property
     def device(self) -> torch.device:
-        """Where the numbers are, and values must be."""
+        """The device of the parameters, on which `log_prob` takes values."""
         return self.params.device
 
     @property
     def logits(self) -> Tensor:
-        """Where all sites are of one number of levels, `Conditionals.logits`.
+        """The logits, where all sites have the same number of levels: `Conditionals.logits`.
 
         Raises:
-            ChainruleError: they are not.
+            ChainruleError: sites of several kinds.
         """
         raise ChainruleError("columns of a table have no logits in common; ask for log_prob")
 
     @property
     def log_probs(self) -> Tensor:
-        """[n, *sites, K]: the log-probability of each value, in nats, where all sites are of K levels.
+        """The log-probability of each level in nats, [n, *sites, K], where all sites have K levels.
 
         Raises:
-            ChainruleError: they are not.
+            ChainruleError: sites of several kinds.
         """
         raise ChainruleError("columns of a table have no values in common; ask for log_prob")
 
     @property
     def probs(self) -> Tensor:
-        """[n, *sites, K]: the probability of each value; sums to 1 over the last axis."""
+        """The probability of each level, [n, *sites, K]; sums to 1 over the last axis.
+
+        Raises:
+            ChainruleError: sites of several kinds.
+        """
         return self.log_probs.exp()
 
-    def sample(self, generator: torch.Generator | None = None, temperature: float = 1.0) -> Tensor:
-        """One draw at each site: [n, *sites]. Below temperature 1, likelier values become likelier still."""
+    def sample(self, generator: torch.Generator | None = None, *, temperature: float = 1.0) -> Tensor:
+        """Draw one value for each site: [n, *sites].
+
+        Args:
+            generator: of the noise; the global generator of torch unless given.
+            temperature: below 1, likelier values become likelier still.
+
+        Raises:
+            ChainruleError: a temperature of 0 or less, or one other than 1 for numeric columns.
+        """
         device = generator.device if generator else "cpu"
         noise = torch.rand(self.shape, generator=generator, dtype=torch.float64, device=device)
         return self.tempered(temperature).icdf(noise)
 
 
 def check_temperature(temperature: float) -> None:
-    """Raises ChainruleError for a temperature of 0 or less."""
+    """Check a temperature.
+
+    Raises:
+        ChainruleError: a temperature of 0 or less.
+    """
     if not temperature > 0:
         raise ChainruleError(f"the temperature must be above 0, not {temperature}; 1 draws from the model itself")

@@ -1,7 +1,46 @@
-"""What a datum is: the values of each of its sites, and the distributions that a network's numbers stand for."""
+"""Domains: the shape of a datum, the values of its sites, and the orders of the sites."""
 
-from chainrule.domains.domain import Domain, channel_name, domain_from_dict
+from chainrule.domains.column import NUM_QUANTILES, NUMERIC_KINDS, Column, Kind, Level
+from chainrule.domains.domain import ArrayLike, Domain, as_tensor, channel_name, domain_from_dict
+from chainrule.domains.encoding import encode_as
 from chainrule.domains.grids import MAX_LEVELS, Binary, Grid, Levels
-from chainrule.domains.table import Column, Table
+from chainrule.domains.orders import (
+    SIDES,
+    Order,
+    Orientation,
+    Side,
+    as_order,
+    as_orientation,
+    natural,
+    raster,
+    shuffled,
+)
+from chainrule.domains.table import Table
 
-__all__ = ["MAX_LEVELS", "Binary", "Column", "Domain", "Grid", "Levels", "Table", "channel_name", "domain_from_dict"]
+__all__ = [
+    "MAX_LEVELS",
+    "NUMERIC_KINDS",
+    "NUM_QUANTILES",
+    "SIDES",
+    "ArrayLike",
+    "Binary",
+    "Column",
+    "Domain",
+    "Grid",
+    "Kind",
+    "Level",
+    "Levels",
+    "Order",
+    "Orientation",
+    "Side",
+    "Table",
+    "as_order",
+    "as_orientation",
+    "as_tensor",
+    "channel_name",
+    "domain_from_dict",
+    "encode_as",
+    "natural",
+    "raster",
+    "shuffled",
+]

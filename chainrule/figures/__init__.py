@@ -1,43 +1,146 @@
-"""Pictures of data, models and results: pixel-exact grids, and figures for reports and talks."""
+"""Figures of data, models and results, pixel-exact images of data, and the style and parts that figures share."""
 
-from chainrule.figures.cells import row_steps_figure, skewing_figure
-from chainrule.figures.curves import learning_curves, likelihoods_figure
-from chainrule.figures.data import completions_figure, distributions_figure, samples_figure
-from chainrule.figures.fields import context_figure, fields_figure, growth_figure, pixels_seen, sites_figure
-from chainrule.figures.kernels import cell_figure, kernels_figure
+from chainrule.figures.convolution_masks import find_masked_convolutions, kernels_figure, pixelcnn_masks_figure
+from chainrule.figures.expected_values import draw_edge, expected_image_figure, expected_values_figure
+from chainrule.figures.image_grids import (
+    MISSING_COLOUR,
+    ImageArray,
+    completion_grid,
+    enlarge,
+    image_grid,
+    is_drawable,
+    save_image,
+)
 from chainrule.figures.leaks import leak_figure
-from chainrule.figures.maps import expected_figure, expected_values_figure
-from chainrule.figures.masks import made_masks_figure, made_matrices_figure, pixelcnn_masks_figure
-from chainrule.figures.neighbours import nearest
-from chainrule.figures.pixels import completion_grid, grid, is_picture, save_image
-from chainrule.figures.style import save_figure, to_png
+from chainrule.figures.learning_curves import learning_curves_figure, training_time_figure
+from chainrule.figures.likelihoods import likelihoods_figure
+from chainrule.figures.lstm_cells import lstm_cell_figure
+from chainrule.figures.lstm_steps import (
+    DIRECTIONS,
+    EMPTY,
+    ROW_LSTM_EXTRA_COLUMNS,
+    Pixel,
+    excerpt_shape,
+    path_lengths,
+    row_steps_figure,
+    skew,
+    skewing_figure,
+    state_sources,
+    step_map,
+)
+from chainrule.figures.made_masks import MAX_UNITS, made_mask_matrices_figure, made_masks_figure, site_masks
+from chainrule.figures.nearest_neighbours import find_nearest
+from chainrule.figures.predicted_distributions import MAX_SITES, distributions_figure
+from chainrule.figures.receptive_fields import (
+    LEAK,
+    PREDICTED,
+    SEEN,
+    STATES,
+    UNSEEN,
+    dependence_matrix_figure,
+    draw_site_states,
+    measure_receptive_field,
+    measured_receptive_fields_figure,
+    receptive_field_comparison_figure,
+    receptive_fields_figure,
+    site_states,
+)
+from chainrule.figures.samples import completions_figure, sample_grids_figure, samples_figure
+from chainrule.figures.style import (
+    BLUE,
+    FIGURE_FORMATS,
+    GRID_COLOUR,
+    LIGHT_BLUE,
+    LIGHT_GRAY,
+    LINE_COLOUR,
+    MASK_COLOURS,
+    ORANGE,
+    PALETTE,
+    SMALL_SIZE,
+    TEXT_COLOUR,
+    TEXT_SIZE,
+    WIDTH,
+    add_colour_key,
+    add_legend_below,
+    draw_cell_borders,
+    new_figure,
+    save_figure,
+    style_axes,
+    style_image_axes,
+    to_png,
+)
 
 __all__ = [
-    "cell_figure",
+    "BLUE",
+    "DIRECTIONS",
+    "EMPTY",
+    "FIGURE_FORMATS",
+    "GRID_COLOUR",
+    "LEAK",
+    "LIGHT_BLUE",
+    "LIGHT_GRAY",
+    "LINE_COLOUR",
+    "MASK_COLOURS",
+    "MAX_SITES",
+    "MAX_UNITS",
+    "MISSING_COLOUR",
+    "ORANGE",
+    "PALETTE",
+    "PREDICTED",
+    "ROW_LSTM_EXTRA_COLUMNS",
+    "SEEN",
+    "SMALL_SIZE",
+    "STATES",
+    "TEXT_COLOUR",
+    "TEXT_SIZE",
+    "UNSEEN",
+    "WIDTH",
+    "ImageArray",
+    "Pixel",
+    "add_colour_key",
+    "add_legend_below",
     "completion_grid",
     "completions_figure",
-    "context_figure",
+    "dependence_matrix_figure",
     "distributions_figure",
-    "expected_figure",
+    "draw_cell_borders",
+    "draw_edge",
+    "draw_site_states",
+    "enlarge",
+    "excerpt_shape",
+    "expected_image_figure",
     "expected_values_figure",
-    "fields_figure",
-    "grid",
-    "growth_figure",
-    "is_picture",
+    "find_masked_convolutions",
+    "find_nearest",
+    "image_grid",
+    "is_drawable",
     "kernels_figure",
     "leak_figure",
-    "learning_curves",
+    "learning_curves_figure",
     "likelihoods_figure",
+    "lstm_cell_figure",
+    "made_mask_matrices_figure",
     "made_masks_figure",
-    "made_matrices_figure",
-    "nearest",
+    "measure_receptive_field",
+    "measured_receptive_fields_figure",
+    "new_figure",
+    "path_lengths",
     "pixelcnn_masks_figure",
-    "pixels_seen",
+    "receptive_field_comparison_figure",
+    "receptive_fields_figure",
     "row_steps_figure",
+    "sample_grids_figure",
     "samples_figure",
     "save_figure",
     "save_image",
-    "sites_figure",
+    "site_masks",
+    "site_states",
+    "skew",
     "skewing_figure",
+    "state_sources",
+    "step_map",
+    "style_axes",
+    "style_image_axes",
     "to_png",
+    "training_time_figure",
 ]

@@ -8,35 +8,37 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from chainrule.data import Split, as_split
+from chainrule.domains import ArrayLike
 from chainrule.errors import ChainruleError
 from chainrule.formatting import with_error
-from chainrule.inference.conditioning import densities
-from chainrule.models.base import Density, evaluating, not_first, observed_mask
-from chainrule.progress import ProgressCallback
+from chainrule.inference.conditioning import group_by_density
+from chainrule.models import Density, as_density, observed_mask
+from chainrule.progress import ProgressCallback, report_progress
+from chainrule.sampling import as_context, evaluating, move_context, select_context
 
 if TYPE_CHECKING:
     import pandas as pd
 
-BATCH = 100
+BATCH_SIZE = 100
+"""The number of data that are evaluated at once, at most."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Mean negative log-likelihood over a data set.
+    """The mean negative log-likelihood (NLL) of a data set.
 
     Attributes:
-        nats: mean of -ln p(x), per datum.
-        stderr: its standard error over data, in nats: the sample standard deviation / sqrt(n); nan for a single datum.
+        nats: the mean of -ln p(x), per datum.
+        stderr: the standard error of the mean, in nats: sample standard deviation / sqrt(n); NaN for one datum.
         n: the number of data.
-        sites: D, every colour channel counted: the denominator of bits/dim.
-        missing: how many values were not there; then each NLL is of the others.
-        empty: how many data had no value at all, which n does not count.
-        discrete: all data have probabilities. Where a column of a table is real, NLL is that of a density.
+        sites: D, the denominator of bits/dim; every colour channel counts.
+        missing: the number of missing values; the NLL is that of the observed values.
+        empty: the number of data without any observed value; n does not count them.
+        discrete: whether all data have probabilities. With a real column in a table, the NLL is that of a density.
     """
 
     nats: float
@@ -49,10 +51,10 @@ class Evaluation:
 
     @property
     def bits_per_dim(self) -> float:
-        """nats / (D ln 2).
+        """The NLL in bits/dim: nats / (D ln 2).
 
         Raises:
-            ChainruleError: it means nothing, since the NLL is of a density, or values are missing.
+            ChainruleError: no meaning, since the NLL is that of a density, or values are missing.
         """
         if not self.has_bits:
             why = f"{self.missing} values are missing" if self.discrete else "a column is real"
@@ -61,7 +63,7 @@ class Evaluation:
 
     @property
     def has_bits(self) -> bool:
-        """Do bits/dim mean something?"""
+        """Whether bits/dim have a meaning: not for densities, and not where values are missing."""
         return self.discrete and not self.missing
 
     def __str__(self) -> str:
@@ -75,71 +77,94 @@ class Evaluation:
 
 
 def evaluate(
-    model: Density,
-    data: Tensor | np.ndarray | pd.DataFrame | Split,
-    batch: int = BATCH,
-    progress: ProgressCallback | None = None,
+    model: nn.Module,
+    data: ArrayLike | pd.DataFrame | Split,
+    *,
     members: int = 1,
+    context: ArrayLike | None = None,
+    batch_size: int = BATCH_SIZE,
+    progress: bool | ProgressCallback = False,
 ) -> Evaluation:
-    """The mean negative log-likelihood of `data` [n, *shape] under the model, in nats and bits/dim.
+    """Return the mean negative log-likelihood of data under a density, in nats and bits/dim.
 
-    Of a row with missing values (NaN) it is that of the values there are, all others summed out: exact, by a member of
-    a family of orders (`MADE(agnostic="order")`) whose order begins with them.
+    Of a row with missing values (NaN) it is the NLL of the observed values, with the missing values summed out. It is
+    exact, by a member of a family of orders (`MADE(agnostic="order")`) whose order begins with the observed values.
 
     Args:
-        members: of such a family, how many members to average over, one being the model itself.
+        model: any density.
+        data: [n, *shape]; of a table also a frame.
+        members: the number of members of a family to average over; 1 takes the model itself.
+        context: [n, ...], where the model takes a context.
+        batch_size: the number of data that are computed at once, at most.
+        progress: True shows a progress bar; a callable is called with the number of finished data.
 
     Raises:
-        ChainruleError: no data, a wrong shape, values outside the domain, or missing ones that the model does not take.
+        ChainruleError: no data, a wrong shape, values outside the domain, or missing values that the model does not
+            take.
 
     Example:
         >>> from chainrule.domains import Binary
-        >>> from chainrule.models.independent import Independent
+        >>> from chainrule.models import Independent
         >>> print(evaluate(Independent(Binary((4,))), torch.tensor([[0, 1, 1, 0], [1, 1, 1, 1]])))
         2.77 ± 0.00 nats, 1.0000 bits/dim, n = 2
     """
-    x = as_split(data, model.domain).values()
-    some = observed_mask(x).any(1)
-    if not bool(some.any()):
+    density = as_density(model)
+    domain = density.domain
+    x = as_split(data, domain).values()
+    rows = as_context(context, len(x))
+    observed = observed_mask(x).any(1)
+    if not bool(observed.any()):
         raise ChainruleError("all values of these data are missing; give some")
-    x, empty = (x, 0) if bool(some.all()) else (x[some], int((~some).sum()))
-    nats = -log_prob_all(model, x, batch, progress, members)
+    if not bool(observed.all()):
+        x, rows = x[observed], select_context(rows, observed)
+    nats = -compute_log_probs(density, x, members=members, context=rows, batch_size=batch_size, progress=progress)
     stderr = nats.std().item() / math.sqrt(len(nats)) if len(nats) > 1 else math.nan
-    missing = int((~observed_mask(x)).sum())
-    return Evaluation(nats.mean().item(), stderr, len(nats), model.domain.sites, missing, empty, model.domain.discrete)
+    missing, empty = int((~observed_mask(x)).sum()), int((~observed).sum())
+    return Evaluation(nats.mean().item(), stderr, len(nats), domain.sites, missing, empty, domain.is_discrete)
 
 
-def log_prob_all(
-    model: Density, x: Tensor, batch: int = BATCH, progress: ProgressCallback | None = None, members: int = 1
+def compute_log_probs(
+    density: Density,
+    x: Tensor,
+    *,
+    members: int = 1,
+    context: Tensor | None = None,
+    batch_size: int = BATCH_SIZE,
+    progress: bool | ProgressCallback = False,
 ) -> Tensor:
-    """log p in nats of what is known of each datum (not NaN): float64 [n], on the CPU; in batches of bounded memory.
+    """Return log p of the observed values (not NaN) of each datum, in nats: float64 [n], on the CPU.
 
     Args:
-        members: of a family of many orders, how many to average over.
+        x: [n, *shape].
+        members: the number of members of a family to average over.
+        context: [n, ...], where the density takes a context.
+        batch_size: the number of data that are computed at once, at most.
 
     Raises:
         ChainruleError: as for `evaluate`.
     """
-    known = observed_mask(x)
-    x = model.domain.check(torch.where(known.view(x.shape), x, torch.zeros_like(x)))
-    found = torch.empty(len(x), dtype=torch.float64)
-    for density, rows in _takers(model, known, members):
-        with evaluating(density):
-            for some in torch.split(rows, batch):
-                given, here = x[some].to(model.device), known[some]
-                nats = density.log_prob(given) if bool(here.all()) else density.log_marginal(given, here)
-                found[some] = nats.cpu().double()
-                if progress:
-                    progress(len(some))
-    return found
+    observed = observed_mask(x)
+    x = density.domain.check(torch.where(observed.view(x.shape), x, torch.zeros_like(x)))
+    log_probs = torch.empty(len(x), dtype=torch.float64)
+    with report_progress(progress, "evaluating", len(x)) as report:
+        for exact, rows in _exact_densities(density, observed, members):
+            with evaluating(exact):
+                for batch in torch.split(rows, batch_size):
+                    values, known = x[batch].to(density.device), observed[batch]
+                    its = move_context(select_context(context, batch), density.device)
+                    whole = bool(known.all())
+                    nats = exact.log_prob(values, its) if whole else exact.log_marginal(values, known, its)
+                    log_probs[batch] = nats.cpu().double()
+                    report(len(batch))
+    return log_probs
 
 
-def _takers(model: Density, known: Tensor, members: int) -> Iterator[tuple[Density, Tensor]]:
-    """Densities whose orders begin with what is known, bool [n, D]; and the rows of the data that each takes."""
-    if members == 1 and bool(known.all()):
-        yield model, torch.arange(len(known))
+def _exact_densities(density: Density, observed: Tensor, members: int) -> Iterator[tuple[Density, Tensor]]:
+    """Yield densities whose orders begin with the observed sites, bool [n, D], and the rows of their data."""
+    if members == 1 and bool(observed.all()):
+        yield density, torch.arange(len(observed))
         return
-    for density, rows in densities(partial(model.given, members=members), model, known):
-        if density is None:
-            raise ChainruleError(not_first(model))
-        yield density, rows
+    for exact, rows in group_by_density(partial(density.condition, members=members), density, observed):
+        if exact is None:
+            raise density.missing_values_error()
+        yield exact, rows

@@ -1,4 +1,4 @@
-"""Regions of images: which pixels are given, as a mask made from a name, from rectangles, or from a picture."""
+"""Regions of images: masks of the given pixels, made from a name, from rectangles, or from a picture."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from chainrule.data.images import open_images, stack_images
+from chainrule.data import open_images, stack_images
 from chainrule.domains import Domain
 from chainrule.errors import ChainruleError
 
@@ -18,35 +18,35 @@ RECTANGLE = re.compile(f"{EDGE}:{EDGE},{EDGE}:{EDGE}")
 FORM = "rows,columns from:to, such as 4:12,0:20"
 
 
-def region(what: str, domain: Domain) -> Tensor:
-    """The pixels that are given, in all of their channels: bool [C, H, W].
+def image_region(spec: str, domain: Domain) -> Tensor:
+    """Return the mask of the given pixels, in all of their channels: bool [C, H, W].
 
     Args:
-        what: one of NAMES; or rectangles `rows,columns`, each from:to as a slice is (the first is 0, the last is left
-            out, what is not said is the edge), with `;` between several; or the path of a picture of the image's size,
-            of which light pixels (half of white, or more) are given.
+        spec: one of NAMES; or rectangles `rows,columns`, each `from:to` as in a slice (from 0, the end excluded, an
+            omitted bound is the edge), separated by `;`; or the path of a picture of the image's size, whose light
+            pixels (at least half of white) are given.
         domain: of images (C, H, W).
 
     Raises:
-        ChainruleError: data that are no images, words of no such kind, a rectangle that is empty or reaches out of the
-            image, a picture that cannot be read or has another size, or a region of no pixel or of all of them.
+        ChainruleError: data that are no images, a specification of another kind, a rectangle that is empty or reaches
+            out of the image, a picture that cannot be read or has another size, or a region of no or of all pixels.
 
     Example:
         >>> from chainrule.domains import Binary
-        >>> region("center", Binary((1, 4, 4)))[0].int().tolist()
+        >>> image_region("center", Binary((1, 4, 4)))[0].int().tolist()
         [[0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]]
-        >>> region("0:1,:; 3:,2:4", Binary((1, 4, 4)))[0].int().tolist()
+        >>> image_region("0:1,:; 3:,2:4", Binary((1, 4, 4)))[0].int().tolist()
         [[1, 1, 1, 1], [0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 1, 1]]
     """
     if not domain.is_image:
         raise ChainruleError(f"regions are of images (C, H, W), and the data have shape {list(domain.shape)}")
     _, height, width = domain.shape
-    if what in NAMES:
-        pixels = named(what, height, width)
-    elif re.fullmatch(r"[\d\s:,;-]+", what):
-        pixels = rectangles(what, height, width)
+    if spec in NAMES:
+        pixels = named_region(spec, height, width)
+    elif re.fullmatch(r"[\d\s:,;-]+", spec):
+        pixels = rectangles(spec, height, width)
     else:
-        pixels = light(Path(what), height, width)
+        pixels = light_pixels(Path(spec), height, width)
     if bool(pixels.all()) or not bool(pixels.any()):
         fault = "every pixel" if bool(pixels.any()) else "no pixel"
         nothing = "drawn" if bool(pixels.any()) else "given"
@@ -54,16 +54,16 @@ def region(what: str, domain: Domain) -> Tensor:
     return pixels.expand(domain.shape)
 
 
-def named(name: str, height: int, width: int) -> Tensor:
-    """A half of the image, its middle, or all but the middle: bool [H, W].
+def named_region(name: str, height: int, width: int) -> Tensor:
+    """Return a half of the image, its middle, or all but the middle: bool [H, W].
 
-    Of an odd number of lines, the middle one is in no half.
+    With an odd number of lines, the middle line is in neither half.
 
     Args:
         name: one of NAMES.
     """
     rows, columns = torch.arange(height)[:, None], torch.arange(width)[None, :]
-    center = middle(height)[:, None] & middle(width)[None, :]
+    center = middle_half(height)[:, None] & middle_half(width)[None, :]
     pixels = {
         "top": rows < height // 2,
         "bottom": rows >= height - height // 2,
@@ -75,25 +75,25 @@ def named(name: str, height: int, width: int) -> Tensor:
     return pixels[name].expand(height, width)
 
 
-def middle(lines: int) -> Tensor:
-    """The middle half of so many lines, bool [lines]: without a quarter of them, rounded, at either end.
+def middle_half(lines: int) -> Tensor:
+    """Return the middle half of the lines, bool [lines]: without a quarter, rounded, at either end.
 
     Example:
-        >>> [int(middle(lines).sum()) for lines in (4, 5, 6, 8, 28)]
+        >>> [int(middle_half(lines).sum()) for lines in (4, 5, 6, 8, 28)]
         [2, 3, 2, 4, 14]
     """
     margin, line = (lines + 2) // 4, torch.arange(lines)
     return (line >= margin) & (line < lines - margin)
 
 
-def rectangles(words: str, height: int, width: int) -> Tensor:
-    """All pixels of the rectangles that the words name: bool [H, W].
+def rectangles(spec: str, height: int, width: int) -> Tensor:
+    """Return the pixels of rectangles: bool [H, W].
 
     Raises:
-        ChainruleError: words that are no rectangles, or one that is empty or reaches out of the image.
+        ChainruleError: no rectangle, or one that is empty or reaches out of the image.
     """
     pixels = torch.zeros(height, width, dtype=torch.bool)
-    for word in re.sub(r"\s*([:,;])\s*", r"\1", words.strip()).split(";"):
+    for word in re.sub(r"\s*([:,;])\s*", r"\1", spec.strip()).split(";"):
         found = RECTANGLE.fullmatch(word)
         if found is None:
             raise ChainruleError(f"{word!r} is no rectangle; give {FORM}, with ; between several")
@@ -110,11 +110,11 @@ def rectangles(words: str, height: int, width: int) -> Tensor:
     return pixels
 
 
-def light(picture: Path, height: int, width: int) -> Tensor:
-    """The pixels of a picture that are at least half as light as white: bool [H, W].
+def light_pixels(picture: Path, height: int, width: int) -> Tensor:
+    """Return the pixels of a picture that are at least half as light as white: bool [H, W].
 
     Raises:
-        ChainruleError: there is no such file, it is no picture, in gray or in colour, or it has another size.
+        ChainruleError: no such file, a file that is no picture, or a picture of another size.
     """
     if not is_file(picture):
         names = f"{', '.join(NAMES[:-1])} or {NAMES[-1]}"
@@ -128,7 +128,7 @@ def light(picture: Path, height: int, width: int) -> Tensor:
 
 
 def is_file(path: Path) -> bool:
-    """Is there such a file? A name that is too long for one, or has a null byte, is that of none."""
+    """Return whether the file exists; False for a name that is too long or has a null byte."""
     try:
         return path.is_file()
     except (OSError, ValueError):

@@ -1,45 +1,48 @@
-"""Ancestral sampling: each site is drawn given those before it."""
+"""Ancestral sampling: each site is drawn given the sites before it."""
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from chainrule.errors import ChainruleError
-from chainrule.models.base import Density
+from chainrule.domains import ArrayLike
+from chainrule.models import as_density
 from chainrule.progress import ProgressCallback
-from chainrule.sampling.decode import CHUNK, walk_all
-from chainrule.seeding import Seed, as_seed
+from chainrule.sampling import BATCH_SIZE
+from chainrule.seeding import Seed
 
 
 def sample(
-    model: Density,
+    model: nn.Module,
     n: int,
+    *,
     seed: Seed = 0,
     temperature: float = 1.0,
-    chunk: int = CHUNK,
-    progress: ProgressCallback | None = None,
+    context: ArrayLike | None = None,
+    batch_size: int = BATCH_SIZE,
+    progress: bool | ProgressCallback = False,
 ) -> Tensor:
-    """`n` data drawn from the model: int64 [n, *shape], on the CPU.
+    """Draw n data from a density: [n, *shape] in the dtype of the domain, on the CPU.
 
-    Datum i depends on the seed and on i alone, whatever the chunk and the schedule are.
+    It is `model.sample`, for wrapped models too (`DataParallel`, `torch.compile`); see `Density.sample`.
 
     Args:
-        temperature: 1 draws from p itself; less prefers the likelier values at each site.
-        chunk: how many data are walked at once.
-        progress: told how many data were finished, for a progress bar.
+        model: any density.
+        n: the number of data.
+        seed: an integer, or a torch generator. Datum i depends on the seed and on i alone.
+        temperature: 1 draws from p itself; a lower temperature prefers the likelier values at each site.
+        context: [n, ...], where the model takes a context.
+        batch_size: the number of data that are drawn at once, at most.
+        progress: True shows a progress bar; a callable is called with the number of finished data.
 
     Raises:
         ChainruleError: n < 1, or a temperature of 0 or less.
 
     Example:
         >>> from chainrule.domains import Binary
-        >>> from chainrule.models.made import MADE
+        >>> from chainrule.models import MADE
         >>> sample(MADE(Binary((3,)), hidden=(8,)), 5, seed=1).shape
         torch.Size([5, 3])
     """
-    if n < 1:
-        raise ChainruleError(f"the number of samples must be at least 1, not {n}")
-    blank = torch.zeros(n, *model.domain.shape, dtype=model.domain.dtype)
-    nothing, keys = torch.zeros_like(blank, dtype=torch.bool), [(datum, 0) for datum in range(n)]
-    return walk_all(model, blank, nothing, keys, as_seed(seed), temperature, chunk, progress)
+    return as_density(model).sample(
+        n, seed=seed, temperature=temperature, context=context, batch_size=batch_size, progress=progress
+    )

@@ -13,38 +13,39 @@ from collections.abc import Collection
 import torch
 from torch import Tensor, nn
 
-from chainrule.layers.masked import MaskedMap, he_init
+from chainrule.layers.linear import MaskedMap
 from chainrule.layers.masks import colour_groups, degree_mask
 from chainrule.layers.receptive_field import (
     colour_taps,
-    convolution_reach,
-    diagonal_reach,
-    mirrored_diagonal_reach,
-    row_reach,
+    convolution_field,
+    diagonal_field,
+    mirrored_diagonal_field,
+    row_lstm_field,
 )
 from chainrule.layers.scan import lstm_scan
-from chainrule.layers.scan_plan import Sweep, diagonals_sweep, rows_sweep
+from chainrule.layers.scan_plan import ScanPlan, diagonal_plan, row_plan
+from chainrule.layers.weights import he_init
 
 
 class ImageLSTM(nn.Module):
-    """An LSTM scanned over images, in one direction or several, whose outputs are added up.
+    """Scan an LSTM over images, in one direction or several, and add the outputs.
 
-    The gates are four maps o, i, f, g, each grouped by colour: an R feature of any gate sees what R may see. What
-    comes from other pixels' states is theirs to use whole: all those pixels are before the present one.
+    The gates are four maps o, i, f, g, each grouped by colour: an R feature of any gate sees what R may see. The states
+    of other pixels are read whole, since these pixels come before the present pixel.
 
     Args:
-        mask: bool [h, inputs · 2h], what the h features of a gate may see of the input.
-        sweep: the steps, the inputs, and the taps of the state-to-state convolution.
+        mask: bool [h, inputs · 2h], the inputs that the h features of a gate may see.
+        plan: the steps, the inputs, and the taps of the state-to-state convolution.
         generator: draws the weights.
     """
 
     mask: Tensor
 
-    def __init__(self, mask: Tensor, sweep: Sweep, generator: torch.Generator) -> None:
+    def __init__(self, mask: Tensor, plan: ScanPlan, generator: torch.Generator) -> None:
         super().__init__()
-        self.sweep = sweep
+        self.plan = plan
         self.register_buffer("mask", mask.repeat(4, 1), persistent=False)
-        (wide, features), (directions, taps) = (4 * len(mask), len(mask)), (len(sweep.inputs), len(sweep.beside))
+        (wide, features), (directions, taps) = (4 * len(mask), len(mask)), (len(plan.inputs), len(plan.outside))
         inputs = [he_init(torch.empty(self.mask.shape), self.mask, generator) for _ in range(directions)]
         states = torch.randn(taps, directions, wide, features, generator=generator)
         self.input_to_state = nn.Parameter(torch.stack(inputs))
@@ -55,22 +56,22 @@ class ImageLSTM(nn.Module):
             self.bias[:, 2 * features : 3 * features] = 1.0  # the forget gates start open
 
     def scan(self, *maps: Tensor) -> Tensor:
-        """A map [2h, P, n] for each direction to their outputs, added up: [h, P, n]."""
-        return self.collect(lstm_scan(maps, self.weights, (self.hidden, self.cell), self.sweep))
+        """Map one input [2h, P, n] for each direction to the sum of the outputs, [h, P, n]."""
+        return self.gather_outputs(lstm_scan(maps, self.weights, (self.hidden, self.cell), self.plan))
 
     @property
     def weights(self) -> tuple[Tensor, Tensor, Tensor]:
-        """W, through its mask, U and b, as `lstm_scan` takes them."""
+        """The masked W, U and b, as `lstm_scan` takes them."""
         return self.mask * self.input_to_state, self.state_to_state, self.bias
 
-    def collect(self, states: Tensor) -> Tensor:
-        """The outputs [h, P, n] of hidden states [directions, h, P + 1, n], which are in the order of the steps."""
-        outputs = self.sweep.outputs.to(states.device)
+    def gather_outputs(self, states: Tensor) -> Tensor:
+        """Return the outputs [h, P, n] from hidden states [directions, h, P + 1, n] in the order of the steps."""
+        outputs = self.plan.outputs.to(states.device)
         return torch.stack([h.index_select(1, at) for h, at in zip(states, outputs, strict=True)]).sum(0)
 
 
 class RowLSTM(ImageLSTM):
-    """Rows from top to bottom; a pixel's state follows from the three nearest states of the row above.
+    """Scan rows from top to bottom: a pixel's state depends on the three nearest states of the row above.
 
     Input-to-state: 3×1 along the row, mask B, for the whole map at once. State-to-state: 3×1, unmasked.
     Source: PixelRNN (arXiv:1601.06759), section 3.1.
@@ -84,24 +85,24 @@ class RowLSTM(ImageLSTM):
     def __init__(self, shape: tuple[int, ...], features: int, generator: torch.Generator) -> None:
         mask = mask_b(features, 2 * features, shape[0])
         # The pixel itself through mask B, and the whole of its left neighbour.
-        super().__init__(torch.cat([mask, torch.ones_like(mask)], 1), rows_sweep(*shape[1:]), generator)
+        super().__init__(torch.cat([mask, torch.ones_like(mask)], 1), row_plan(*shape[1:]), generator)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[2h, P, n] to [h, P, n]."""
+        """Map [2h, P, n] to [h, P, n]."""
         return self.scan(x)
 
-    def receptive_field(self, seen: Tensor) -> Tensor:
-        """The field of the states, bool [colours, H, W, D], given that of the input (`layers/receptive_field.py`)."""
-        left = nn.functional.pad(seen, (0, 0, 1, 0))[:, :, :-1]
-        here, there = self.mask.chunk(2, 1)
-        return row_reach(gates_reach(seen, here) | gates_reach(left, there))
+    def receptive_field(self, field: Tensor) -> Tensor:
+        """Return the receptive field of the states, bool [colours, H, W, D], from that of the input."""
+        left = nn.functional.pad(field, (0, 0, 1, 0))[:, :, :-1]
+        mask, left_mask = self.mask.chunk(2, 1)
+        return row_lstm_field(gates_field(field, mask) | gates_field(left, left_mask))
 
 
 class DiagonalBiLSTM(ImageLSTM):
-    """Two scans along the diagonals, from the top left and from the top right corner.
+    """Scan along the diagonals twice, from the top left and from the top right corner.
 
-    A pixel's state follows from those on its left (on its right) and above. The scan from the right has seen pixels
-    to come, and is shifted down by one row before it is added.
+    A pixel's state depends on the states on its left (on its right) and above. The scan from the right has read pixels
+    to come, so its outputs are shifted down by one row before they are added.
     Input-to-state: 1×1, mask B. State-to-state: 2×1, unmasked.
     Source: PixelRNN (arXiv:1601.06759), section 3.2.
 
@@ -112,20 +113,20 @@ class DiagonalBiLSTM(ImageLSTM):
     """
 
     def __init__(self, shape: tuple[int, ...], features: int, generator: torch.Generator) -> None:
-        super().__init__(mask_b(features, 2 * features, shape[0]), diagonals_sweep(*shape[1:]), generator)
+        super().__init__(mask_b(features, 2 * features, shape[0]), diagonal_plan(*shape[1:]), generator)
 
     def forward(self, x: Tensor, right: Tensor | None = None) -> Tensor:
-        """[2h, P, n] to [h, P, n]; the scan from the right reads `right` where that is given."""
+        """Map [2h, P, n] to [h, P, n]; the scan from the right reads `right` where it is given."""
         return self.scan(x, x if right is None else right)
 
-    def receptive_field(self, seen: Tensor, right: Tensor | None = None) -> Tensor:
-        """The field of the states, bool [colours, H, W, D], given those of the input and of `right`."""
-        left, mirrored = (gates_reach(field, self.mask) for field in (seen, seen if right is None else right))
-        return diagonal_reach(left) | mirrored_diagonal_reach(mirrored)
+    def receptive_field(self, field: Tensor, right: Tensor | None = None) -> Tensor:
+        """Return the receptive field of the states, bool [colours, H, W, D], from those of the input and of `right`."""
+        left, mirrored = (gates_field(each, self.mask) for each in (field, field if right is None else right))
+        return diagonal_field(left) | mirrored_diagonal_field(mirrored)
 
 
 class LSTMBlock(nn.Module):
-    """2h features → LSTM of h → 1×1 to 2h, mask B, plus the input where it is residual.
+    """Map 2h features → LSTM of h → 1×1 to 2h, mask B, and add the input where the block is residual.
 
     Source: PixelRNN (arXiv:1601.06759), figure 5, right.
 
@@ -154,22 +155,22 @@ class LSTMBlock(nn.Module):
             nn.init.zeros_(self.expand.weight)
 
     def forward(self, x: Tensor, *right: Tensor) -> Tensor:
-        """[2h, P, n] to the same; `right` goes to the layer."""
-        return self.after(x, self.lstm(x, *right))
+        """Map [2h, P, n] to the same shape; `right` goes to the recurrent layer."""
+        return self.expand_states(x, self.lstm(x, *right))
 
-    def after(self, x: Tensor, states: Tensor) -> Tensor:
-        """The output, from the input [2h, P, n] and the layer's states [h, P, n]."""
+    def expand_states(self, x: Tensor, states: Tensor) -> Tensor:
+        """Return the output, from the input [2h, P, n] and the states [h, P, n] of the recurrent layer."""
         y: Tensor = self.expand(states)
         return x + y if self.residual else y
 
-    def receptive_field(self, seen: Tensor, *right: Tensor) -> Tensor:
-        """The field of the output, bool [colours, H, W, D], given that of the input (`layers/receptive_field.py`)."""
-        field = map_reach(self.lstm.receptive_field(seen, *right), self.expand.mask)
-        return seen | field if self.residual else field
+    def receptive_field(self, field: Tensor, *right: Tensor) -> Tensor:
+        """Return the receptive field of the output, bool [colours, H, W, D], from that of the input."""
+        output = map_field(self.lstm.receptive_field(field, *right), self.expand.mask)
+        return field | output if self.residual else output
 
 
 class LSTMStack(nn.Module):
-    """Blocks in a row, and the learned skip connections from each to what follows them all.
+    """Apply blocks one after the other, with optional skip connections from each block to the output of the stack.
 
     Args:
         blocks: the blocks, from 2h features to 2h.
@@ -193,7 +194,7 @@ class LSTMStack(nn.Module):
             nn.init.zeros_(layer.weight)
 
     def forward(self, x: Tensor, right: Tensor | None = None) -> Tensor:
-        """[n, 2h, H, W] to the same; `right` is what the first layer's scan from the right reads in place of x."""
+        """Map [n, 2h, H, W] to the same shape; the first layer's scan from the right reads `right` in place of x."""
         height, width = x.shape[2:]
         more = () if right is None else (_to_map(right),)
         h = _to_map(x)
@@ -206,44 +207,44 @@ class LSTMStack(nn.Module):
         return h.view(len(h), height, width, len(x)).permute(3, 0, 1, 2)
 
     @property
-    def kept(self) -> int:
-        """How many features of each pixel a walk keeps for others: what enters a layer, and its states."""
+    def cached_features(self) -> int:
+        """The number of features that sampling caches for each pixel: the inputs and states of the layers."""
         return sum(4 * block.lstm.hidden.shape[1] for block in self.blocks)
 
     @property
     def offsets(self) -> list[tuple[int, int]]:
-        """(down, right) of other pixels that any layer reads."""
-        return [offset for block in self.blocks for offset in block.lstm.sweep.offsets]
+        """The offsets (down, right) at which any layer reads other pixels."""
+        return [offset for block in self.blocks for offset in block.lstm.plan.offsets]
 
-    def receptive_field(self, seen: Tensor, right: Tensor | None = None) -> Tensor:
-        """The field of the output, bool [colours, H, W, D], given those of the input and of `right`."""
+    def receptive_field(self, field: Tensor, right: Tensor | None = None) -> Tensor:
+        """Return the receptive field of the output, bool [colours, H, W, D], from those of the input and of `right`."""
         more = () if right is None else (right,)
         fields = []
         for block in self.blocks:
-            seen, more = block.receptive_field(seen, *more), ()
-            fields.append(seen)
-        for layer, field in zip(self.skips, fields, strict=False):
-            seen = seen | map_reach(field, layer.mask)
-        return seen
+            field, more = block.receptive_field(field, *more), ()
+            fields.append(field)
+        for layer, skipped in zip(self.skips, fields, strict=False):
+            field = field | map_field(skipped, layer.mask)
+        return field
 
 
 def _to_map(x: Tensor) -> Tensor:
-    """[n, features, H, W] to [features, H · W, n]."""
+    """Reshape [n, features, H, W] to [features, H · W, n]."""
     return x.permute(1, 2, 3, 0).flatten(1, 2)
 
 
 def mask_b(out_features: int, in_features: int, colours: int) -> Tensor:
-    """bool [out, in]: what features may see of others at the same pixel."""
+    """Return mask B between features of the same pixel: bool [out, in]."""
     return degree_mask(colour_groups(out_features, colours), colour_groups(in_features, colours), strict=False)
 
 
-def map_reach(seen: Tensor, mask: Tensor) -> Tensor:
-    """The field after a masked 1×1 convolution, bool [out, in], given that before it (`layers/receptive_field.py`)."""
-    groups = (colour_groups(features, len(seen)) for features in mask.shape)
-    return convolution_reach(seen, colour_taps(mask[:, :, None, None], *groups))
+def map_field(field: Tensor, mask: Tensor) -> Tensor:
+    """Return the receptive field after a 1×1 convolution with mask bool [out, in], from that of its input."""
+    groups = (colour_groups(features, len(field)) for features in mask.shape)
+    return convolution_field(field, colour_taps(mask[:, :, None, None], *groups))
 
 
-def gates_reach(seen: Tensor, mask: Tensor) -> Tensor:
-    """The field of all four gates, bool [4h, in]: a group of a gate sees what its part of the mask lets it see."""
-    fields = [map_reach(seen, gate) for gate in mask.chunk(4)]
+def gates_field(field: Tensor, mask: Tensor) -> Tensor:
+    """Return the receptive field of all four gates with mask bool [4h, in], from that of their input."""
+    fields = [map_field(field, gate) for gate in mask.chunk(4)]
     return torch.stack(fields).any(0)

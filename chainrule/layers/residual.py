@@ -1,22 +1,21 @@
-"""The PixelCNN's residual block."""
+"""The residual block of PixelCNN, and a stack of such blocks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from chainrule.layers.masked import MaskedConv2d
+from chainrule.layers.convolution import MaskedConv2d
 from chainrule.layers.masks import colour_groups
 
 
 class ResidualBlock(nn.Module):
-    """2h features → 1×1 to h → 3×3, mask B → 1×1 to 2h, plus the input; a ReLU before each convolution.
+    """Map 2h features → 1×1 to h → 3×3, mask B → 1×1 to 2h, and add the input; a ReLU precedes each convolution.
 
-    Its last convolution starts at zero, so that a deep stack starts as the identity.
+    The last convolution starts at zero, so a deep stack starts as the identity.
     Source: PixelRNN (arXiv:1601.06759), section 3.3 and figure 5, left.
 
     Args:
@@ -33,35 +32,40 @@ class ResidualBlock(nn.Module):
         nn.init.zeros_(self.expand.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[n, 2h, H, W] to the same."""
+        """Map [n, 2h, H, W] to the same shape."""
         h = self.reduce(F.relu(x))
         h = self.spread(h.relu_())
         y: Tensor = self.expand(h.relu_())
         return x + y
 
-    def receptive_field(self, seen: Tensor) -> Tensor:
-        """The field of the output, bool [colours, H, W, D], given that of the input (`layers/receptive_field.py`)."""
-        field = seen
+    def receptive_field(self, field: Tensor) -> Tensor:
+        """Return the receptive field of the output, bool [colours, H, W, D], from that of the input."""
+        output = field
         for layer in (self.reduce, self.spread, self.expand):
-            field = layer.receptive_field(field)
-        return seen | field
+            output = layer.receptive_field(output)
+        return field | output
 
 
 class ResidualStack(nn.Sequential):
-    """Residual blocks, one after the other."""
+    """Apply residual blocks one after the other."""
 
     @property
-    def kept(self) -> int:
-        """How many features of each pixel a walk keeps for others."""
-        return sum(len(block.spread.in_groups) for block in cast("Iterable[ResidualBlock]", self))
+    def blocks(self) -> list[ResidualBlock]:
+        """The residual blocks."""
+        return cast("list[ResidualBlock]", list(self))
+
+    @property
+    def cached_features(self) -> int:
+        """The number of features that sampling caches for each pixel."""
+        return sum(len(block.spread.in_groups) for block in self.blocks)
 
     @property
     def offsets(self) -> list[tuple[int, int]]:
-        """(down, right) of other pixels that any layer reads."""
-        return [offset for block in cast("Iterable[ResidualBlock]", self) for offset in block.spread.offsets]
+        """The offsets (down, right) at which any layer reads other pixels."""
+        return [offset for block in self.blocks for offset in block.spread.offsets]
 
-    def receptive_field(self, seen: Tensor) -> Tensor:
-        """The field of the last output, bool [colours, H, W, D], given that of the input (`layers/receptive_field.py`)."""
-        for block in cast("Iterable[ResidualBlock]", self):
-            seen = block.receptive_field(seen)
-        return seen
+    def receptive_field(self, field: Tensor) -> Tensor:
+        """Return the receptive field of the last output, bool [colours, H, W, D], from that of the input."""
+        for block in self.blocks:
+            field = block.receptive_field(field)
+        return field

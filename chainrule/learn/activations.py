@@ -1,4 +1,4 @@
-"""Activations of a neuron by name, each with its derivative."""
+"""Activation functions of a neuron by name, each with its derivative."""
 
 from __future__ import annotations
 
@@ -6,22 +6,21 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from chainrule.errors import ChainruleError
-
-Floats = NDArray[np.float64]
+from chainrule.learn.arrays import FloatArray
 
 
 class Activation(NamedTuple):
-    """A function of one number, and its derivative at the same number z (not at a = A(z))."""
+    """An activation function A and its derivative; both take the same z (the derivative does not take a = A(z))."""
 
-    value: Callable[[ArrayLike], Floats]
-    slope: Callable[[ArrayLike], Floats]
+    function: Callable[[ArrayLike], FloatArray]
+    derivative: Callable[[ArrayLike], FloatArray]
 
 
-def sigmoid(z: ArrayLike) -> Floats:
-    """σ(z) = 1 / (1 + e^(−z)), written so that no z is too large for it.
+def sigmoid(z: ArrayLike) -> FloatArray:
+    """Return σ(z) = 1 / (1 + e^(−z)), computed without overflow for any z.
 
     Example:
         >>> float(sigmoid(0.0)), float(sigmoid(-1000.0))
@@ -30,7 +29,7 @@ def sigmoid(z: ArrayLike) -> Floats:
     return np.asarray(0.5 + 0.5 * np.tanh(0.5 * np.asarray(z, np.float64)))
 
 
-def _tanh(z: ArrayLike) -> Floats:
+def _tanh(z: ArrayLike) -> FloatArray:
     return np.asarray(np.tanh(np.asarray(z, np.float64)))
 
 
@@ -40,14 +39,14 @@ ACTIVATIONS = {
     "relu": Activation(lambda z: np.maximum(z, 0.0), lambda z: np.asarray(np.greater(z, 0), np.float64)),
     "identity": Activation(lambda z: np.asarray(z, np.float64), lambda z: np.ones(np.shape(z))),
 }
-"""By name. The derivative of relu at 0 is taken as 0, as torch does."""
+"""The activation functions by name. The derivative of relu at 0 is 0, as in torch."""
 
 
-def activation_named(name: str) -> Activation:
-    """The activation of that name.
+def find_activation(name: str) -> Activation:
+    """Return the activation function with this name.
 
     Raises:
-        ChainruleError: there is none.
+        ChainruleError: there is no activation with this name.
     """
     if name not in ACTIVATIONS:
         raise ChainruleError(f"there is no activation {name!r}; there are {', '.join(ACTIVATIONS)}")

@@ -1,6 +1,7 @@
-"""Autoencoders: h(x) = g(b + W x), x̂ = sigm(c + V h(x)), and three constraints that keep them from copying x.
+"""Autoencoders h(x) = g(b + W x), x̂ = sigm(c + V h(x)), with three constraints that keep them from copying x.
 
-Fewer nodes (a narrow h), fewer connections (most of W and V masked), noise (the input is corrupted, the target not).
+The constraints are few hidden units, few connections (most entries of W and V masked), and noise (only the input is
+corrupted, not the target).
 """
 
 from __future__ import annotations
@@ -14,28 +15,27 @@ from torch import Tensor, nn
 
 from chainrule.domains import Binary
 from chainrule.errors import ChainruleError
-from chainrule.layers.masked import he_init, masked
-from chainrule.learn.distribution import cross_entropy
+from chainrule.layers.weights import he_init, masked_weight
+from chainrule.learn.binary_likelihoods import cross_entropy
 from chainrule.seeding import generator
 
-BATCH = 100
-"""Data in an update."""
+BATCH_SIZE = 100
 
 
 class Autoencoder(nn.Module):
-    """h(x) = g(b + W x), and from it x̂ = sigm(c + V h(x)); g is tanh.
+    """Map x to the code h(x) = g(b + W x), and the code to the reconstruction x̂ = sigm(c + V h(x)); g is tanh.
 
     Source: MADE (arXiv:1502.03509), section 2.
 
     Args:
-        sites: D, the numbers of a datum.
-        hidden: K, the units of h. Fewer than D: a bottleneck.
-        kept: the share of connections that are there, of W and of V each; which ones is drawn. The others are masked:
-            a mask multiplies its weights each time they are used, and leaves them as they are.
-        seed: draws connections and weights.
+        sites: D, the number of values of a datum.
+        hidden: K, the number of hidden units. Fewer than D: a bottleneck.
+        connection_rate: the share of the entries of W, and of V, that are not masked; the open entries are drawn at
+            random. A mask multiplies its weights at each use, and does not change them.
+        seed: of the masks and the weights.
 
     Raises:
-        ChainruleError: no sites, no hidden units, or a share that is none.
+        ChainruleError: no sites, no hidden units, or a connection rate outside (0, 1].
 
     Example:
         >>> model = Autoencoder(sites=64, hidden=16)
@@ -47,99 +47,101 @@ class Autoencoder(nn.Module):
     M_W: Tensor
     M_V: Tensor
 
-    def __init__(self, sites: int, hidden: int, kept: float = 1.0, seed: int = 0) -> None:
+    def __init__(self, sites: int, hidden: int, *, connection_rate: float = 1.0, seed: int = 0) -> None:
         super().__init__()
         rng = generator(seed)
-        self.register_buffer("M_W", connections(hidden, sites, kept, rng))
-        self.register_buffer("M_V", connections(sites, hidden, kept, rng))
+        self.register_buffer("M_W", draw_mask(hidden, sites, connection_rate, rng))
+        self.register_buffer("M_V", draw_mask(sites, hidden, connection_rate, rng))
         self.W = nn.Parameter(he_init(torch.empty(hidden, sites), self.M_W, rng))
         self.V = nn.Parameter(he_init(torch.empty(sites, hidden), self.M_V, rng))
         self.b, self.c = nn.Parameter(torch.zeros(hidden)), nn.Parameter(torch.zeros(sites))
 
     def encode(self, x: Tensor) -> Tensor:
-        """h(x) = g(b + W x): data [n, D] to codes [n, K], each number in (-1, 1).
+        """Return the code h(x) = g(b + W x) of data [n, D]: [n, K], with values in (-1, 1).
 
         Source: MADE (arXiv:1502.03509), section 2.
         """
         check_width(x, self.W)
-        before = F.linear(x.to(self.b), masked(self.W, self.M_W), self.b)
-        return torch.tanh(before)
+        z = F.linear(x.to(self.b), masked_weight(self.W, self.M_W), self.b)
+        return torch.tanh(z)
 
     def decode(self, h: Tensor) -> Tensor:
-        """x̂ = sigm(c + V h): codes [n, K] to probabilities of a one, [n, D].
+        """Return x̂ = sigm(c + V h) of codes [n, K]: the probabilities of a one, [n, D].
 
         Source: MADE (arXiv:1502.03509), section 2.
         """
-        return torch.sigmoid(self.before_sigm(h))
+        return torch.sigmoid(self.decode_logits(h))
 
-    def before_sigm(self, h: Tensor) -> Tensor:
-        """c + V h: the logits of x̂, [n, D]."""
+    def decode_logits(self, h: Tensor) -> Tensor:
+        """Return c + V h, the logits of x̂, of codes [n, K]: [n, D]."""
         check_width(h, self.V)
-        return F.linear(h, masked(self.V, self.M_V), self.c)
+        return F.linear(h, masked_weight(self.V, self.M_V), self.c)
 
     def logits(self, x: Tensor) -> Tensor:
-        """Those of the reconstruction of data [n, D]: what the cross-entropy is computed from."""
-        return self.before_sigm(self.encode(x))
+        """Return the logits of the reconstruction of data [n, D], for the cross-entropy: [n, D]."""
+        return self.decode_logits(self.encode(x))
 
     def forward(self, x: Tensor) -> Tensor:
-        """x̂, the reconstruction of data [n, D]."""
+        """Return x̂, the reconstruction of data [n, D]."""
         return self.decode(self.encode(x))
 
     @property
-    def open_connections(self) -> int:
-        """How many weights of W and V are in use."""
+    def num_connections(self) -> int:
+        """The number of entries of W and V that are not masked."""
         return int(self.M_W.sum() + self.M_V.sum())
 
 
-def connections(outputs: int, inputs: int, kept: float, rng: torch.Generator) -> Tensor:
-    """Which of all connections are kept: bool [outputs, inputs], of which a share `kept` is True, rounded up.
+def draw_mask(outputs: int, inputs: int, connection_rate: float, rng: torch.Generator) -> Tensor:
+    """Draw a mask: bool [outputs, inputs], with a share `connection_rate` of its entries True, rounded up.
 
     Raises:
-        ChainruleError: no outputs, no inputs, or a share outside (0, 1].
+        ChainruleError: no outputs, no inputs, or a connection rate outside (0, 1].
 
     Example:
-        >>> connections(4, 5, 0.25, generator(0)).sum().item()
+        >>> draw_mask(4, 5, 0.25, generator(0)).sum().item()
         5
     """
     if outputs < 1 or inputs < 1:
         raise ChainruleError(f"connections need at least 1 unit on either side, not {outputs} and {inputs}")
-    if not 0 < kept <= 1:
-        raise ChainruleError(f"the share of connections that are kept must be above 0 and at most 1, not {kept}")
+    if not 0 < connection_rate <= 1:
+        raise ChainruleError(f"the share of open connections must be above 0 and at most 1, not {connection_rate}")
     size = outputs * inputs
     mask = torch.zeros(size, dtype=torch.bool)
-    mask[torch.randperm(size, generator=rng)[: math.ceil(kept * size)]] = True
+    mask[torch.randperm(size, generator=rng)[: math.ceil(connection_rate * size)]] = True
     return mask.view(outputs, inputs)
 
 
-def corrupted(x: Tensor, share: float, rng: torch.Generator) -> Tensor:
-    """The data with each site flipped with probability `share`.
+def corrupt(x: Tensor, flip_rate: float, rng: torch.Generator) -> Tensor:
+    """Return the data with each site flipped with probability `flip_rate`.
 
     Args:
         x: zeros and ones [n, D].
+        flip_rate: the probability of a flip, from 0 to 1.
+        rng: draws the flips.
 
     Raises:
-        ChainruleError: a share that is none.
+        ChainruleError: a flip rate outside [0, 1].
 
     Example:
-        >>> corrupted(torch.tensor([[0, 1, 1]]), 1.0, generator(0)).tolist()
+        >>> corrupt(torch.tensor([[0, 1, 1]]), 1.0, generator(0)).tolist()
         [[1, 0, 0]]
     """
-    if not 0 <= share <= 1:
-        raise ChainruleError(f"the share of sites to flip must be from 0 to 1, not {share}")
-    return torch.where(torch.rand(x.shape, generator=rng) < share, 1 - x, x)
+    if not 0 <= flip_rate <= 1:
+        raise ChainruleError(f"the share of sites to flip must be from 0 to 1, not {flip_rate}")
+    return torch.where(torch.rand(x.shape, generator=rng) < flip_rate, 1 - x, x)
 
 
-def scrambled(x: Tensor, rng: torch.Generator) -> Tensor:
-    """The data with the values of each site dealt out anew among them: [n, D].
+def scramble(x: Tensor, rng: torch.Generator) -> Tensor:
+    """Return the data [n, D] with the values of each site permuted over the data, independently of the other sites.
 
-    Each site is as often a one as before, and no site tells of another any more: noise with the digits' ink.
+    The frequency of ones at each site stays the same, and the sites become independent of each other.
 
     Raises:
         ChainruleError: data of another shape.
 
     Example:
         >>> x = torch.tensor([[0, 0], [0, 0], [1, 1], [1, 1]])
-        >>> scrambled(x, generator(0)).sum(0).tolist()
+        >>> scramble(x, generator(0)).sum(0).tolist()
         [2, 2]
     """
     if x.ndim != 2:
@@ -150,24 +152,25 @@ def scrambled(x: Tensor, rng: torch.Generator) -> Tensor:
 def fit_autoencoder(
     model: Autoencoder,
     x: Tensor,
+    *,
     updates: int,
     noise: float = 0.0,
     lr: float = 0.01,
     seed: int = 0,
-    after: Callable[[int], None] = lambda _: None,
+    callback: Callable[[int], None] = lambda _: None,
 ) -> None:
-    """Trains a model to reconstruct: Adam on the mean cross-entropy of batches, its learning rate falling to zero.
+    """Train a model to reconstruct: Adam on the mean cross-entropy of batches, with a cosine learning rate schedule.
 
     Args:
-        model: changed in place.
+        model: is changed in place.
         x: zeros and ones [n, D].
-        updates: how many.
+        updates: the number of updates.
         noise: the share of sites that are flipped in the input. The target stays clean: denoising.
             Source: Vincent, Larochelle, Bengio, Manzagol (2008), Extracting and composing robust features with
             denoising autoencoders.
-        lr: the learning rate at its highest.
-        seed: draws the batches and the noise.
-        after: is told how many updates are done: 0 first, and last all of them.
+        lr: the highest learning rate; it falls to zero.
+        seed: of the batches and the noise.
+        callback: a function that takes the number of finished updates, before each update and after the last one.
 
     Raises:
         ChainruleError: no data, other values than zeros and ones, or no updates.
@@ -179,30 +182,30 @@ def fit_autoencoder(
         >>> model(x).round().tolist()
         [[0.0, 0.0, 1.0], [1.0, 1.0, 0.0]]
     """
-    check_data(model, x, updates)
+    check_training_data(model, x, updates)
     rng = generator(seed)
-    optimiser = torch.optim.Adam(model.parameters(), lr, fused=True)
-    falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, updates)
+    optimizer = torch.optim.Adam(model.parameters(), lr, fused=True)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, updates)
     for done in range(updates):
-        after(done)
-        target = x[torch.randint(len(x), (BATCH,), generator=rng)]
-        seen = corrupted(target, noise, rng) if noise else target
-        loss = cross_entropy(target, model.logits(seen), logits=True).mean()
-        optimiser.zero_grad()
+        callback(done)
+        target = x[torch.randint(len(x), (BATCH_SIZE,), generator=rng)]
+        inputs = corrupt(target, noise, rng) if noise else target
+        loss = cross_entropy(target, model.logits(inputs), logits=True).mean()
+        optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-        falling.step()
-    after(updates)
+        optimizer.step()
+        schedule.step()
+    callback(updates)
 
 
 def check_width(x: Tensor, weight: Tensor) -> None:
-    """Raises ChainruleError unless x [n, in] can be multiplied by a weight [out, in]."""
+    """Raise ChainruleError unless x [n, in] can be multiplied by a weight [out, in]."""
     if x.ndim != 2 or x.shape[1] != weight.shape[1]:
         raise ChainruleError(f"the layer takes rows [n, {weight.shape[1]}], not {list(x.shape)}; flatten the data")
 
 
-def check_data(model: Autoencoder, x: Tensor, updates: int) -> None:
-    """Raises ChainruleError for data that the model cannot be trained on, or for no updates."""
+def check_training_data(model: Autoencoder, x: Tensor, updates: int) -> None:
+    """Raise ChainruleError for data that the model cannot be trained on, or for no updates."""
     if updates < 1 or len(x) < 1:
         raise ChainruleError(f"training needs data and updates, at least 1 each, not {len(x)} and {updates}")
     Binary((len(model.c),)).check(x)

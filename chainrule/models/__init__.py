@@ -1,4 +1,4 @@
-"""The models, one file each."""
+"""The models, one file each, and the contract that they fulfil."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from typing import Any
 
 from chainrule.domains import Domain
 from chainrule.errors import ChainruleError
-from chainrule.models.base import AutoregressiveModel, Density
+from chainrule.models.base import AutoregressiveModel, Density, as_density, observed_mask, sum_sites
 from chainrule.models.ensemble import Ensemble
 from chainrule.models.independent import Independent
 from chainrule.models.made import MADE
@@ -15,35 +15,35 @@ from chainrule.models.pixelrnn import PixelRNN
 
 
 @dataclass(frozen=True)
-class Named:
-    """A model under a name: its class, and the arguments that the name fixes."""
+class NamedModel:
+    """A model class under a name, and the arguments that the name fixes."""
 
     name: str
-    make: type[AutoregressiveModel]
+    model_class: type[AutoregressiveModel]
     fixed: Mapping[str, Any] = field(default_factory=dict)
 
     def __call__(self, domain: Domain, **arguments: Any) -> AutoregressiveModel:
-        """A model of the class.
+        """Make a model of the class.
 
         Raises:
-            ChainruleError: arguments that it does not take.
+            ChainruleError: arguments that the class does not take.
         """
         try:
-            return self.make(domain, **self.fixed, **arguments)
+            return self.model_class(domain, **self.fixed, **arguments)
         except (TypeError, OverflowError) as error:
             reason = str(error).split("\n")[0]
             raise ChainruleError(f"{self.name} does not take these options ({reason})") from None
 
 
-_ALL = (
-    Named("independent", Independent),
-    Named("made", MADE),
-    Named("pixelcnn", PixelCNN),
-    Named("row-lstm", PixelRNN, {"cell": "row", "full_context": False}),
-    Named("diagonal-bilstm", PixelRNN, {"cell": "diagonal"}),
+_NAMED = (
+    NamedModel("independent", Independent),
+    NamedModel("made", MADE),
+    NamedModel("pixelcnn", PixelCNN),
+    NamedModel("row-lstm", PixelRNN, {"cell": "row", "full_context": False}),
+    NamedModel("diagonal-bilstm", PixelRNN, {"cell": "diagonal"}),
 )
-BY_NAME = {named.name: named for named in _ALL}
-"""The models under their names on the command line."""
+BY_NAME = {named.name: named for named in _NAMED}
+"""The models by name, as the command line calls them."""
 
 __all__ = [
     "BY_NAME",
@@ -52,7 +52,10 @@ __all__ = [
     "Density",
     "Ensemble",
     "Independent",
-    "Named",
+    "NamedModel",
     "PixelCNN",
     "PixelRNN",
+    "as_density",
+    "observed_mask",
+    "sum_sites",
 ]

@@ -1,33 +1,31 @@
-"""The contract of every model: a density; and all conditionals in one parallel pass, or group by group in a walk."""
+"""The contract of every model: a density, all of its conditionals in one parallel pass, and a sampler."""
 
 from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, fields, is_dataclass, replace
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from chainrule.distributions import Distributions
-from chainrule.domains import Domain
-from chainrule.domains.orders import Order
+from chainrule.domains import ArrayLike, Domain, Order, as_tensor, encode_as
 from chainrule.errors import ChainruleError
-from chainrule.sampling.draws import Drawing
-from chainrule.sampling.schedules import Schedule, one_by_one
+from chainrule.hardware import sum_dtype
+from chainrule.progress import ProgressCallback, report_progress
+from chainrule.sampling import BATCH_SIZE, RecomputingSampler, Sampler, as_context, decode_batches
+from chainrule.seeding import Seed, as_seed
 
 
 class Density(nn.Module, ABC):
     """A density p(x) over `domain`.
 
-    A constructor keeps each of its arguments as an attribute of the same name: that is what saving a model writes down.
+    A constructor keeps each of its arguments as an attribute of the same name: saving a model writes these down.
 
     Attributes:
-        domain: what a datum is.
+        domain: the space of a datum.
     """
 
     domain: Domain
@@ -36,99 +34,165 @@ class Density(nn.Module, ABC):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         known = Density.classes.get(cls.__name__)
-        if known is None or not known.__module__.startswith("chainrule."):  # the library's own keep their names
+        if known is None or not known.__module__.startswith("chainrule."):  # the library's own classes keep their names
             Density.classes[cls.__name__] = cls
 
     @abstractmethod
-    def log_prob(self, x: Tensor) -> Tensor:
-        """log p(x) in nats, [n] for data x [n, *shape]; summed over sites in float64.
+    def log_prob(self, x: ArrayLike, context: Tensor | None = None) -> Tensor:
+        """Return log p(x) in nats, [n], summed over sites in float64.
+
+        Args:
+            x: data [n, *shape].
+            context: [n, ...], where the model takes a context.
 
         Raises:
             ChainruleError: data of another shape, or values outside the domain.
         """
 
     @abstractmethod
-    def log_marginal(self, x: Tensor, evidence: Tensor) -> Tensor:
-        """log p(x_e) in nats, [n]: of the sites that are marked as evidence, all others summed out.
+    def log_marginal(self, x: ArrayLike, evidence: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return log p(x_e) in nats, [n]: of the sites of the evidence, with all other sites summed out.
 
-        Exact: the evidence must be the first sites of the order, and `given` finds a model of which it is.
+        It is exact: the evidence must be a prefix of the order. `condition` finds a model of which it is.
 
         Args:
             x: [n, *shape]; values outside the evidence are not read.
             evidence: bool [D], or [n, D].
+            context: [n, ...], where the model takes a context.
 
         Raises:
-            ChainruleError: data of another shape, values outside the domain, or other evidence.
+            ChainruleError: data of another shape, values outside the domain, or evidence that is no prefix.
         """
 
     @abstractmethod
-    def given(self, evidence: Tensor, members: int = 1, seed: int = 0) -> Density | None:
-        """A density of the same family that takes the sites of `evidence` (bool [D]) first, and so is exact on them.
+    def condition(self, evidence: Tensor, *, members: int = 1, seed: int = 0) -> Density | None:
+        """Return a density of the same family whose order begins with the evidence, so that it is exact on it.
 
         Args:
-            members: how many to take of a family of many orders; several make an ensemble.
-            seed: draws their orders.
+            evidence: bool [D].
+            members: the number of members to take of a family of many orders; several members make an ensemble.
+            seed: draws the orders of the members.
 
         Returns:
-            None where there is none.
+            None where there is no such density.
         """
-
-    def fitting(self, evidence: Tensor, members: int = 1, seed: int = 0) -> Density | None:
-        """`given`; of an ensemble of which some models cannot take the evidence first, the average of those that can.
-
-        Draws come from these: exact under models that were trained for it. A likelihood is none of the ensemble's.
-        """
-        return self.given(evidence, members, seed)
-
-    def learns_from(self, evidence: Tensor) -> bool:
-        """Can it be trained on data of which these sites, bool [D], are there and the others missing?"""
-        return self.given(evidence) is not None
-
-    @abstractmethod
-    def drawn(self, x: Tensor, evidence: Tensor, noise: Tensor) -> Iterator[tuple[AutoregressiveModel, Tensor]]:
-        """Who goes on with each datum: an autoregressive model, drawn from p(model | evidence).
-
-        Args:
-            x: [n, *shape]; values outside the evidence are not read.
-            evidence: bool [n, D], the first sites of the order.
-            noise: uniform in [0, 1), float64 [n].
-
-        Yields:
-            a model, and the rows of x that are its own, int64 [m].
-        """
-
-    def forward(self, x: Tensor, update: int = 0) -> Tensor:  # noqa: ARG002
-        """log p of what is known of each datum, under the name that training and wrappers such as DDP call: [n] nats.
-
-        Args:
-            x: [n, *shape]; of a table, missing values are NaN.
-            update: the number of the update: a family of many models may train another one in each.
-
-        Raises:
-            ChainruleError: values are missing, and there is no member whose order begins with those that are not.
-        """
-        return by_pattern(x, self.log_prob, self._log_prob_of_given)
-
-    def _log_prob_of_given(self, x: Tensor, evidence: Tensor) -> Tensor:
-        """`log_marginal` this evidence, bool [D], by a density that takes it first."""
-        density = self.given(evidence.cpu())
-        if density is None:
-            raise ChainruleError(not_first(self))
-        return density.log_marginal(x, evidence)
 
     @property
-    def kept(self) -> int:
-        """How many bytes a walk keeps of each datum, roughly: its values, and what a model may keep beside them."""
+    def has_members(self) -> bool:
+        """Whether the model is a family of several members, which `condition` can average."""
+        return False
+
+    def check_members(self, n: int) -> int | None:
+        """Check a number of members, and return the number of members of the model; None where it has no end.
+
+        Raises:
+            ChainruleError: n < 1, or more members than there are.
+        """
+        if n != 1:
+            raise ChainruleError(f"the number of members must be 1, not {n}")
+        return 1
+
+    @property
+    def components(self) -> Sequence[Density]:
+        """The densities whose probabilities this density averages; empty for a density with an order of its own."""
+        return ()
+
+    def sampler(self) -> Sampler:
+        """Return a sampler, which gives the conditionals of one group of sites after the other.
+
+        Raises:
+            ChainruleError: a density without an order of its own.
+        """
+        raise ChainruleError(f"{self.display_name} has no order of its own; make a sampler of one of its components")
+
+    def sample(
+        self,
+        n: int,
+        *,
+        seed: Seed = 0,
+        temperature: float = 1.0,
+        context: ArrayLike | None = None,
+        batch_size: int = BATCH_SIZE,
+        progress: bool | ProgressCallback = False,
+    ) -> Tensor:
+        """Draw n data: [n, *shape] in the dtype of the domain, on the CPU.
+
+        Datum i depends on the seed and on i alone: neither the batch size nor the schedule changes it.
+
+        Args:
+            seed: an integer, or a torch generator.
+            temperature: 1 draws from p itself; a lower temperature prefers the likelier values at each site.
+            context: [n, ...], where the model takes a context.
+            batch_size: the number of data that are drawn at once, at most.
+            progress: True shows a progress bar; a callable is called with the number of finished data.
+
+        Raises:
+            ChainruleError: n < 1, or a temperature of 0 or less.
+
+        Example:
+            >>> import chainrule as cr
+            >>> cr.MADE(cr.Binary((3,)), hidden=(8,)).sample(5, seed=1).shape
+            torch.Size([5, 3])
+        """
+        if n < 1:
+            raise ChainruleError(f"the number of samples must be at least 1, not {n}")
+        x = torch.zeros(n, *self.domain.shape, dtype=self.domain.dtype)
+        evidence, keys = torch.zeros_like(x, dtype=torch.bool), [(datum, 0) for datum in range(n)]
+        with report_progress(progress, "sampling", n) as report:
+            return decode_batches(
+                self, x, evidence, keys, seed=as_seed(seed), context=as_context(context, n),
+                temperature=temperature, batch_size=batch_size, progress=report,
+            )  # fmt: skip
+
+    def forward(self, x: Tensor, update: int = 0, context: Tensor | None = None) -> Tensor:  # noqa: ARG002
+        """Return log p of the observed values of each datum, [n] nats. Training calls it, through wrappers such as DDP.
+
+        Args:
+            x: [n, *shape]; missing values of a table are NaN.
+            update: the index of the update: a family of models may train another member in each update.
+            context: [n, ...], where the model takes a context.
+
+        Raises:
+            ChainruleError: missing values, and no order that begins with the observed values.
+        """
+        return log_prob_by_pattern(x, context, self.log_prob, self._log_prob_of_observed)
+
+    def _log_prob_of_observed(self, x: Tensor, evidence: Tensor, context: Tensor | None) -> Tensor:
+        """Return `log_marginal` of this evidence, bool [D], by a density that is exact on it."""
+        density = self.condition(evidence.cpu())
+        if density is None:
+            raise self.missing_values_error()
+        return density.log_marginal(x, evidence, context)
+
+    def trains_on(self, evidence: Tensor) -> bool:
+        """Return whether training takes data of which only these sites, bool [D], are observed."""
+        return self.condition(evidence) is not None
+
+    def missing_values_error(self) -> ChainruleError:
+        """Return the error to raise where values are missing and no order of the model begins with the others."""
+        return ChainruleError(
+            f"values are missing, and no order of this {type(self).__name__} begins with the others; take a model that "
+            "was trained for all orders (agnostic='order', without a number of masks), or drop these rows"
+        )
+
+    @property
+    def display_name(self) -> str:
+        """The name of the model for people: the name of its class, unless a class has a better one."""
+        return type(self).__name__
+
+    @property
+    def bytes_per_datum(self) -> int:
+        """The memory that decoding takes for each datum, roughly: its values, and the caches of the model."""
         return 8 * self.domain.sites
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are, and data must be."""
+        """The device of the weights, on which data must be."""
         return self._weight.device
 
-    def encode(self, x: Tensor) -> Tensor:
-        """The data as a network's input, in the type of the weights."""
-        return encoded(self.domain, x, self._weight.dtype)
+    def encode(self, x: ArrayLike) -> Tensor:
+        """Return the data as a network's input, in the dtype of the weights."""
+        return encode_as(self.domain, x, self._weight.dtype)
 
     @property
     def _weight(self) -> Tensor:
@@ -140,215 +204,183 @@ class Density(nn.Module, ABC):
         return {name: getattr(self, name) for name in list(inspect.signature(type(self)).parameters)}
 
 
-@dataclass(frozen=True, eq=False)
-class Canvas:
-    """The state of the default sequential half: the values so far (zero elsewhere), and how many groups are done."""
-
-    x: Tensor
-    step: int
-
-
-SEQUENTIAL = ("schedule", "start", "predict", "advance", "absorb", "select", "run")
-"""The sequential half of a model, by name."""
-
-
 class AutoregressiveModel(Density):
-    """A density p(x) = ∏ p(x_i | x_<i) over `domain`, its sites taken in `order`.
+    """A density p(x) = ∏ p(x_i | x_<i) over `domain`, with its sites taken in `order`.
 
-    A new model writes `conditionals` and nothing else. So does a class that changes those of a model: it gets the
-    default sequential half, unless it writes one.
+    A new model writes `conditionals` and nothing else. It may also give a `fast_sampler`.
     Source: MADE (arXiv:1502.03509), section 3; PixelRNN (arXiv:1601.06759), equation 1.
 
     Attributes:
-        domain: what a datum is.
+        domain: the space of a datum.
         order: the permutation of the sites.
     """
 
     order: Order
-    parallel: ClassVar[tuple[str, ...]] = ("conditionals", "encode")
-    """The methods that a fast sequential half repeats in steps of its own: a class that changes one loses that half."""
+    methods_of_fast_sampler: ClassVar[tuple[str, ...]] = ("conditionals", "encode")
+    """The methods that the fast sampler repeats. A class that changes one of them needs a fast sampler of its own."""
+    trains_in_bfloat16: ClassVar[bool] = False
+    """Whether training in bfloat16 was measured to be as good as in float32, on data of levels."""
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        if any(_place(cls, name) < _place(cls, "start") for name in cls.parallel):
-            # The sequential half that it inherits would be that of other conditionals.
-            for name in set(SEQUENTIAL) - set(vars(cls)):
-                setattr(cls, name, vars(AutoregressiveModel)[name])
-        elif any(_place(cls, name) < _place(cls, "run") for name in SEQUENTIAL):
-            cls.run = AutoregressiveModel.run  # type: ignore[method-assign]  # nor would a loop know of changed steps
+    arguments_for_missing_values: ClassVar[Mapping[str, Any]] = {}
+    """The constructor's arguments with which the model can be trained on any missing values; empty without such."""
 
     @abstractmethod
-    def conditionals(self, x: Tensor) -> Distributions:
-        """The D distributions p(x_i | x_<i) for data x [n, *shape], all at once: the definition of the model."""
+    def conditionals(self, x: ArrayLike, context: Tensor | None = None) -> Distributions:
+        """Return the D distributions p(x_i | x_<i) for data x [n, *shape] at once: the definition of the model.
 
-    def log_prob(self, x: Tensor) -> Tensor:
-        return sum_sites(self.conditionals(self.domain.check(x)).log_prob(x))
+        Args:
+            context: [n, ...], where the model takes a context. A model without a context may leave this argument out.
+        """
 
-    def log_marginal(self, x: Tensor, evidence: Tensor) -> Tensor:
+    def predict_conditionals(self, x: Tensor, context: Tensor | None) -> Distributions:
+        """Return `conditionals`, called without the argument `context` where there is no context."""
+        return self.conditionals(x) if context is None else self.conditionals(x, context)
+
+    def log_prob(self, x: ArrayLike, context: Tensor | None = None) -> Tensor:
+        x = self.domain.check(x)
+        return sum_sites(self.predict_conditionals(x, context).log_prob(x))
+
+    def log_marginal(self, x: ArrayLike, evidence: Tensor, context: Tensor | None = None) -> Tensor:
         if not bool(self.order.is_prefix(evidence).all()):
             raise ChainruleError(f"the evidence is not the first sites of the order of this {type(self).__name__}")
+        x = as_tensor(x)
         if not bool(evidence.any()):
             return torch.zeros(len(x), dtype=sum_dtype(x), device=x.device)
         known = evidence.expand(len(x), -1).view(x.shape).to(x.device)
         x = self.domain.check(torch.where(known, x, torch.zeros_like(x)))
-        by_site = self.conditionals(x).log_prob(x)
+        by_site = self.predict_conditionals(x, context).log_prob(x)
         return sum_sites(torch.where(known, by_site, torch.zeros_like(by_site)))
 
-    def given(self, evidence: Tensor, members: int = 1, seed: int = 0) -> Density | None:  # noqa: ARG002
+    def condition(self, evidence: Tensor, *, members: int = 1, seed: int = 0) -> Density | None:  # noqa: ARG002
         return self if bool(self.order.is_prefix(evidence)) else None
 
-    def drawn(
-        self,
-        x: Tensor,
-        evidence: Tensor,  # noqa: ARG002
-        noise: Tensor,  # noqa: ARG002
-    ) -> Iterator[tuple[AutoregressiveModel, Tensor]]:
-        yield self, torch.arange(len(x))
+    @torch.no_grad()
+    def sampler(self) -> Sampler:
+        """Return the model's fast sampler where it belongs to these conditionals, else one that recomputes them.
+
+        Make a new sampler after the weights have changed.
+        """
+        fast = self.fast_sampler() if self._owns_fast_sampler() else None
+        return RecomputingSampler(self) if fast is None else fast
+
+    def fast_sampler(self) -> Sampler | None:
+        """Return a sampler that is faster than recomputing, and equal to it (law 3); None without one."""
+        return None
+
+    def _owns_fast_sampler(self) -> bool:
+        """Return whether `fast_sampler` was written for the model's conditionals.
+
+        It was, where the class that defines `fast_sampler` also defines or inherits each method that it repeats. A
+        subclass that changes `conditionals` alone, or a mixin that does, has another definition of them.
+        """
+        names = self.methods_of_fast_sampler
+        owner = defining_class(type(self), "fast_sampler")
+        changed = any(not issubclass(owner, defining_class(type(self), name)) for name in names)
+        return not changed and not any(name in vars(self) for name in names)
 
     def receptive_field(self) -> Tensor | None:
-        """bool [D, D]: row i is True at the sites that the conditional of site i can depend on, whatever the weights.
+        """Return who can depend on whom: bool [D, D], row i True at the sites that the conditional of site i reads.
 
-        It follows from the layers' kernels, masks and recurrences, not from running them; law 6 holds the model to it.
-        None where the model does not say.
+        It follows from the kernels, masks and recurrences of the layers, whatever the weights. Law 6 holds the model to
+        it. None where the model does not know.
         """
         return None
 
-    def in_words(self) -> str:
-        """What the model is called where people read it: its class, unless that has a better name."""
-        return type(self).__name__
+    # What the reports ask of a model; a model may leave these as they are.
 
-    # The sequential half. This one runs `conditionals` again at every step: slow, and right by construction. A model
-    # that overrides it must agree with it (law 3).
+    depth_argument: ClassVar[str] = ""
+    """The name of the constructor's argument that sets the number of layers, such as "blocks"; empty without one."""
 
-    @cached_property
-    def schedule(self) -> Schedule:
-        """The groups of sites that a walk visits, one group a step."""
-        return one_by_one(self.order)
+    @property
+    def any_order(self) -> bool:
+        """Whether the model was trained for all orders, so that an order can be chosen."""
+        return False
 
-    def start(self, n: int) -> Any:
-        """The state of a walk over n data before its first group."""
-        return Canvas(torch.zeros(n, *self.domain.shape, dtype=self.domain.dtype, device=self.device), 0)
+    @property
+    def is_order_agnostic(self) -> bool:
+        """Whether the model was trained for several orders, of which `order` is one."""
+        return False
 
-    def predict(self, state: Any) -> Distributions:
-        """The conditionals of the next group: [n, g]."""
-        return self.conditionals(state.x).select_sites(self.schedule[state.step])
+    def layer_masks(self) -> dict[str, Tensor]:
+        """Return the masks of a fully connected network by layer, first to last: bool [out, in]; empty without one.
 
-    def advance(self, state: Any, values: Tensor) -> Any:
-        """The state after the next group took `values` [n, g]; `state` itself stays as it was."""
-        x = state.x.clone()
-        x.flatten(1)[:, self.schedule[state.step].to(x.device)] = values.to(x)
-        return Canvas(x, state.step + 1)
-
-    def absorb(self, x: Tensor, groups: int) -> Any:
-        """The state after the first `groups` groups took their values in x [n, *shape]; other values are not read.
-
-        A model with a `start` and states of its own needs its own `absorb` too.
+        The mask named "skip", if there is one, is that of direct connections from inputs to outputs.
         """
-        sites = self.schedule.sites_before(groups).to(x.device)
-        canvas = self.start(len(x)).x
-        canvas.flatten(1)[:, sites] = x.flatten(1)[:, sites].to(canvas)
-        return Canvas(canvas, groups)
+        return {}
 
-    def select(self, state: Any, rows: Tensor) -> Any:
-        """The state of these data (int64 [m], which may repeat) of a walk; `state` itself stays as it was.
+    def receptive_fields_by_depth(self) -> dict[int, Tensor] | None:
+        """Return the receptive fields of the same architecture with fewer layers, bool [D, D] by the number of layers.
 
-        States are made of tensors, batch first, and of plain values, in tuples, lists, dictionaries or dataclasses; a
-        model with states of another kind needs its own `select`.
-        """
-        return every_tensor(state, lambda each: each[rows.to(each.device)])
-
-    def run(self, state: Any, choice: Drawing) -> Tensor | None:  # noqa: ARG002
-        """All groups that are left, by an inner loop of the model's own that chooses as `choice` would.
-
-        Returns:
-            their values [n, sites left], in the order of the schedule; None where there is no such loop.
-
-        Raises:
-            ChainruleError: a temperature of 0 or less.
+        Empty where the architecture is not drawn by depth; None where it is not known.
         """
         return None
 
+    def init_from_data(self, x: Tensor) -> None:
+        """Set the parameters that follow from training data without training; by default none do.
 
-def _place(cls: type, name: str) -> int:
-    """How far from a class, among those that it inherits from, the one is that says what `name` is."""
-    return next(number for number, each in enumerate(cls.__mro__) if name in vars(each))
-
-
-def every_tensor(state: Any, change: Callable[[Tensor], Tensor]) -> Any:
-    """The same tuples, lists, dictionaries, dataclasses and plain values, with each tensor in them changed."""
-    if isinstance(state, Tensor):
-        return change(state)
-    if is_dataclass(state) and not isinstance(state, type):
-        return replace(state, **{each.name: every_tensor(getattr(state, each.name), change) for each in fields(state)})
-    if isinstance(state, dict):
-        return {name: every_tensor(part, change) for name, part in state.items()}
-    if isinstance(state, tuple | list):
-        changed = [every_tensor(part, change) for part in state]
-        return type(state)(*changed) if hasattr(state, "_fields") else type(state)(changed)
-    return state
+        Args:
+            x: [n, *shape].
+        """
 
 
-@contextmanager
-def evaluating(model: Density) -> Iterator[None]:
-    """Within the block the model is in evaluation mode (no dropout), not in autocast, and no gradients are recorded.
+def defining_class(cls: type, name: str) -> type:
+    """Return the class among a class and its bases from which it has an attribute.
 
-    Not `inference_mode`: what a model computes once and keeps would be of no use in training ever after.
+    Example:
+        >>> defining_class(bool, "bit_length")
+        <class 'int'>
     """
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        with torch.no_grad(), torch.autocast(model.device.type, enabled=False):
-            yield
-    finally:
-        for module, training in modes.items():
-            module.training = training
+    return next(each for each in cls.__mro__ if name in vars(each))
 
 
-def encoded(domain: Domain, x: Tensor, dtype: torch.dtype) -> Tensor:
-    """Data of a domain as a network's input, in the type of its weights."""
-    # Numbers of a table keep their digits until they are on the scale of the inputs.
-    return domain.encode(x.to(sum_dtype(x) if domain.dtype.is_floating_point else dtype)).to(dtype)
+def as_density(model: nn.Module) -> Density:
+    """Return the density itself, or the density within a wrapper (`DataParallel`, `torch.compile`).
 
-
-def not_first(model: Density) -> str:
-    """Why a model cannot tell the probability of the values there are, where others are missing."""
-    return (
-        f"values are missing, and no order of this {type(model).__name__} begins with the others; make a MADE with "
-        "agnostic='order' (train with --model.agnostic order) and without a number of masks, or drop these rows"
-    )
+    Raises:
+        ChainruleError: no density.
+    """
+    inner = model
+    while not isinstance(inner, Density):
+        wrapped = getattr(inner, "_orig_mod", None) or getattr(inner, "module", None)
+        if not isinstance(wrapped, nn.Module):
+            raise ChainruleError(f"a model of chainrule is needed, and a {type(model).__name__} is none")
+        inner = wrapped
+    return inner
 
 
 def observed_mask(x: Tensor) -> Tensor:
-    """bool [n, D]: which values are there; in tables, missing ones are NaN."""
+    """Return the mask of the observed values, bool [n, D]; missing values of a table are NaN."""
     return ~x.flatten(1).isnan()
 
 
-def by_pattern(x: Tensor, whole: Callable[[Tensor], Tensor], part: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """log p of what is known of each datum: [n] nats. Data with the same values missing go together.
+def log_prob_by_pattern(
+    x: Tensor,
+    context: Tensor | None,
+    whole: Callable[[Tensor, Tensor | None], Tensor],
+    part: Callable[[Tensor, Tensor, Tensor | None], Tensor],
+) -> Tensor:
+    """Return log p of the observed values of each datum, [n] nats. Data with the same values missing go together.
 
     Args:
         x: [n, *shape], NaN where missing.
-        whole: gives log p(x) of data of which nothing is missing.
+        context: [n, ...], or None.
+        whole: gives log p(x) of data without missing values.
         part: gives log p of the sites of a pattern, bool [D], for data with zeros elsewhere.
     """
-    known = observed_mask(x)
-    if bool(known.all()):
-        return whole(x)
-    patterns, which = torch.unique(known, dim=0, return_inverse=True)
+    observed = observed_mask(x)
+    if bool(observed.all()):
+        return whole(x, context)
+    patterns, which = torch.unique(observed, dim=0, return_inverse=True)
     rows = [torch.nonzero(which == number).flatten() for number in range(len(patterns))]
     x = x.nan_to_num(nan=0.0)
-    found = [
-        whole(x[mine]) if bool(pattern.all()) else part(x[mine], pattern)
-        for pattern, mine in zip(patterns, rows, strict=True)
+    contexts = [None if context is None else context[mine] for mine in rows]
+    log_probs = [
+        whole(x[mine], its) if bool(pattern.all()) else part(x[mine], pattern, its)
+        for pattern, mine, its in zip(patterns, rows, contexts, strict=True)
     ]
-    return torch.cat(found)[torch.cat(rows).argsort()]
+    return torch.cat(log_probs)[torch.cat(rows).argsort()]
 
 
 def sum_sites(by_site: Tensor) -> Tensor:
-    """Log-probabilities by site [n, *shape], summed for each datum, in float64: [n]."""
+    """Sum log-probabilities by site [n, *shape] for each datum, in float64: [n]."""
     return by_site.flatten(1).sum(1, dtype=sum_dtype(by_site))
-
-
-def sum_dtype(x: Tensor) -> torch.dtype:
-    """float64, where the device has it."""
-    return torch.float32 if x.device.type == "mps" else torch.float64

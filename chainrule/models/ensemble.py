@@ -4,32 +4,34 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
+from chainrule.domains import ArrayLike
 from chainrule.errors import ChainruleError
-from chainrule.models.base import AutoregressiveModel, Density
+from chainrule.models.base import Density
 
 
 class Ensemble(Density):
-    """p(x) = 1/K Σ_k p_k(x): any densities over one domain, such as models of different orders.
+    """Average the probabilities of several densities over one domain: p(x) = 1/K Σ_k p_k(x).
 
-    Probabilities are averaged, not logits: an average of logits is not a density. It has no order of its own, and so no
-    conditionals; a datum is drawn from one member, and what is missing from one drawn with p(k | evidence).
+    The densities may be any, such as models of different orders. Probabilities are averaged, not logits: an average of
+    logits is not a density. An ensemble has no order of its own, and so no conditionals. A datum is drawn from one
+    component, and missing values from a component that is drawn with p(k | evidence).
     Source: MADE (arXiv:1502.03509), section 4.2.
 
     Args:
-        models: the members; they may share weights.
+        models: the components; they may share weights.
 
     Raises:
-        ChainruleError: no models, models of different domains, or what is no model.
+        ChainruleError: no models, models of different domains, or something that is no model.
 
     Example:
         >>> from chainrule.domains import Binary
-        >>> from chainrule.models.made import MADE
+        >>> from chainrule.models import MADE
         >>> ensemble = Ensemble(MADE(Binary((4,)), hidden=(8,), agnostic="both").members(3))
         >>> total = sum(ensemble.log_prob(x).exp().sum() for x in ensemble.domain.outcomes())
         >>> round(total.item(), 5)
@@ -50,46 +52,41 @@ class Ensemble(Density):
         self.models = nn.ModuleList(models)
 
     @property
-    def kept(self) -> int:
-        return max(model.kept for model in self.members)
-
-    @property
-    def members(self) -> list[Density]:
-        """The models, as what they are."""
+    def components(self) -> Sequence[Density]:
         return cast("list[Density]", list(self.models))
 
-    def log_prob(self, x: Tensor) -> Tensor:
-        return self._mean([model.log_prob(x) for model in self.members])
+    @property
+    def has_members(self) -> bool:
+        return any(model.has_members for model in self.components)
 
-    def log_marginal(self, x: Tensor, evidence: Tensor) -> Tensor:
-        return self._mean([model.log_marginal(x, evidence) for model in self.members])
+    def check_members(self, n: int) -> int | None:
+        """Check a number of members for every component that has members, and return the least number of members.
 
-    def given(self, evidence: Tensor, members: int = 1, seed: int = 0) -> Density | None:
-        """The average of what its members give; None where one of them cannot: the others are not this density."""
-        found = [model.given(evidence, members, seed) for model in self.members]
-        return None if None in found else self._of([model for model in found if model is not None])
+        Raises:
+            ChainruleError: n < 1, or more members than a component has.
+        """
+        counts = [model.check_members(n) for model in self.components if model.has_members]
+        return min((count for count in counts if count is not None), default=None)
 
-    def fitting(self, evidence: Tensor, members: int = 1, seed: int = 0) -> Density | None:
-        found = [model.fitting(evidence, members, seed) for model in self.members]
-        models = [model for model in found if model is not None]
-        return self._of(models) if models else None
+    @property
+    def bytes_per_datum(self) -> int:
+        return max(model.bytes_per_datum for model in self.components)
 
-    def _of(self, models: list[Density]) -> Ensemble:
-        """An ensemble of these; itself, where they are its own members."""
-        same = len(models) == len(self.members) and all(map(operator.is_, models, self.members))
-        return self if same else Ensemble(models)
+    def log_prob(self, x: ArrayLike, context: Tensor | None = None) -> Tensor:
+        return self._average([model.log_prob(x, context) for model in self.components])
 
-    def drawn(self, x: Tensor, evidence: Tensor, noise: Tensor) -> Iterator[tuple[AutoregressiveModel, Tensor]]:
-        log_weights = torch.stack([model.log_marginal(x.to(model.device), evidence) for model in self.members], -1)
-        weights = log_weights.cpu().double().softmax(-1)
-        ends = weights.cumsum(-1)
-        chosen = (noise[:, None] >= ends[:, :-1]).sum(-1)
-        for k, model in enumerate(self.members):
-            rows = torch.nonzero(chosen == k).flatten()
-            # What the choice leaves of the noise is uniform again, for a member that is an ensemble itself.
-            rest = ((noise - ends[:, k] + weights[:, k]) / weights[:, k])[rows].clamp(0, 1 - 2**-53)
-            for each, its in model.drawn(x[rows], evidence[rows], rest) if len(rows) else ():
-                yield each, rows[its]
+    def log_marginal(self, x: ArrayLike, evidence: Tensor, context: Tensor | None = None) -> Tensor:
+        return self._average([model.log_marginal(x, evidence, context) for model in self.components])
 
-    def _mean(self, log_probs: Sequence[Tensor]) -> Tensor:
+    def condition(self, evidence: Tensor, *, members: int = 1, seed: int = 0) -> Density | None:
+        """Return the average of its conditioned components; None where one of them has no such density."""
+        conditioned = [model.condition(evidence, members=members, seed=seed) for model in self.components]
+        models = [model for model in conditioned if model is not None]
+        if len(models) < len(conditioned):
+            return None
+        unchanged = all(map(operator.is_, models, self.components))
+        return self if unchanged else Ensemble(models)
+
+    def _average(self, log_probs: Sequence[Tensor]) -> Tensor:
+        """Return the log of the average probability."""
         return torch.stack(list(log_probs)).logsumexp(0) - math.log(len(log_probs))

@@ -1,4 +1,4 @@
-"""PixelCNN: masked convolutions, all pixels in parallel.
+"""PixelCNN: masked convolutions over all pixels in parallel.
 
 van den Oord, Kalchbrenner, Kavukcuoglu: Pixel Recurrent Neural Networks. 2016, arXiv:1601.06759.
 """
@@ -7,21 +7,23 @@ from __future__ import annotations
 
 from chainrule.domains import Domain
 from chainrule.layers.residual import ResidualBlock, ResidualStack
-from chainrule.models.image import ImageModel, Scan, check_depth
+from chainrule.models.image import ImageModel, OrderSpec, check_depth
 from chainrule.seeding import Seed
 
 
 class PixelCNN(ImageModel):
-    """Table 1 of the paper, left column: 7×7 mask A; residual blocks; twice ReLU and 1×1 mask B; sigmoid or softmax.
+    """Model images by masked convolutions: 7×7 mask A; residual blocks; twice ReLU and 1×1 mask B; sigmoid or softmax.
+
+    Source: PixelRNN (arXiv:1601.06759), sections 3.4 and 3.5, and table 1, left column.
 
     Args:
         domain: images (C, H, W).
         blocks: the number of residual blocks.
-        features: the paper's h; the stream between blocks is 2h wide.
-        position_bias: beyond Table 1: a learned bias for each feature and position after the first layer. A convolution
-            cannot tell where it is; with this it can, at the cost of one addition.
-        order: the side that the order begins with ("top", "bottom", "left", "right"), or such an order itself. What is
-            given of an image to complete should come first.
+        features: the paper's h; the maps between blocks have 2h features.
+        position_bias: whether each feature and position has a learned bias after the first layer. This is not in Table
+            1: a convolution does not know its position, and with the bias it does, at the cost of one addition.
+        order: the side from which the order begins ("top", "bottom", "left", "right"), or such an order itself. To
+            complete images, begin with the side that is given.
         seed: draws the weights.
 
     Raises:
@@ -35,13 +37,16 @@ class PixelCNN(ImageModel):
         torch.Size([3, 1, 5, 7])
     """
 
+    trains_in_bfloat16 = True
+    depth_argument = "blocks"
+
     def __init__(
         self,
         domain: Domain,
         blocks: int = 7,
         features: int = 32,
         position_bias: bool = False,
-        order: Scan = None,
+        order: OrderSpec = None,
         seed: Seed = 0,
     ) -> None:
         check_depth(self, "blocks", blocks)

@@ -12,39 +12,41 @@ import torch
 
 from chainrule.domains import Domain
 from chainrule.errors import ChainruleError
+from chainrule.layers.convolution import MaskedConv2d
 from chainrule.layers.lstm import DiagonalBiLSTM, LSTMBlock, LSTMStack, RowLSTM
-from chainrule.layers.masked import MaskedConv2d
 from chainrule.layers.masks import colour_groups
-from chainrule.models.image import ImageModel, Scan, check_depth
+from chainrule.models.image import ImageModel, OrderSpec, check_depth
 from chainrule.seeding import Seed, generator
 
 CELLS: dict[str, type[RowLSTM] | type[DiagonalBiLSTM]] = {"row": RowLSTM, "diagonal": DiagonalBiLSTM}
-NAMES = {"row": "Row LSTM", "diagonal": "Diagonal BiLSTM"}
+DISPLAY_NAMES = {"row": "Row LSTM", "diagonal": "Diagonal BiLSTM"}
 
 
 class PixelRNN(ImageModel):
-    """Table 1 of the paper, middle and right columns: 7×7 mask A; LSTM layers; twice ReLU and 1×1 mask B; the output.
+    """Model images by LSTM layers: 7×7 mask A; LSTM layers; twice ReLU and 1×1 mask B; sigmoid or softmax.
 
-    As in the paper, the Diagonal BiLSTM does not see the last pixel of the row above from afar (in colour: its last
-    colour): that is a feature of its successors alone, which are in the present row, and the scan from the right,
-    shifted down, knows only the row above. With `full_context` the first layer's scan from the right reads features of
-    its own, made through mask B, which the shift keeps causal: then every pixel sees all that is before it.
+    As in the paper, a Diagonal BiLSTM does not read the last pixel of the row above (in colour: the last colour of this
+    pixel) where that pixel is far away: mask A gives the pixel only to the features of later pixels, which lie in the
+    present row, and the scan from the right is shifted down and reads only the row above. With `full_context` the first
+    layer's scan from the right reads features of its own, through mask B. The shift keeps them causal, and every pixel
+    depends on all pixels before it.
+    Source: PixelRNN (arXiv:1601.06759), sections 3.1, 3.2 and 3.5, and table 1, middle and right columns.
 
     Args:
         domain: images (C, H, W).
         cell: "row" or "diagonal".
         layers: the number of LSTM layers.
-        features: the paper's h, of each gate; the stream between layers is 2h wide.
-        full_context: for the diagonal cell: whether all of the past is seen.
+        features: the paper's h, the features of each gate; the maps between layers have 2h features.
+        full_context: for the diagonal cell: whether each pixel depends on all pixels before it.
         residual: whether each layer's input is added to its output.
         skip: whether each layer has a learned 1×1 connection to the output.
-        position_bias: beyond Table 1: a learned bias for each feature and position after the first layer.
-        order: the side that the order begins with ("top", "bottom", "left", "right"), or such an order itself.
+        position_bias: whether each feature and position has a learned bias after the first layer (not in Table 1).
+        order: the side from which the order begins ("top", "bottom", "left", "right"), or such an order itself.
         seed: draws the weights.
 
     Raises:
-        ChainruleError: a domain that is not of images, no layers or features, an unknown cell, or the full context
-            asked of a Row LSTM.
+        ChainruleError: a domain that is not of images, no layers or features, an unknown cell, or
+            `full_context` with a row cell.
 
     Example:
         >>> from chainrule.domains import Levels
@@ -52,6 +54,8 @@ class PixelRNN(ImageModel):
         >>> model.conditionals(torch.zeros(2, 3, 5, 7)).logits.shape
         torch.Size([2, 3, 5, 7, 256])
     """
+
+    depth_argument = "layers"
 
     def __init__(
         self,
@@ -63,7 +67,7 @@ class PixelRNN(ImageModel):
         residual: bool = True,
         skip: bool = False,
         position_bias: bool = False,
-        order: Scan = None,
+        order: OrderSpec = None,
         seed: Seed = 0,
     ) -> None:
         check_depth(self, "layers", layers)
@@ -90,9 +94,14 @@ class PixelRNN(ImageModel):
             groups = torch.arange(domain.shape[0]), colour_groups(2 * features, domain.shape[0])
             self.right = MaskedConv2d(*groups, 7, "B", generator(self.seed, 1))
 
-    def in_words(self) -> str:
-        return NAMES[self.cell]
+    @property
+    def display_name(self) -> str:
+        return DISPLAY_NAMES[self.cell]
 
     @property
-    def firsts(self) -> tuple[MaskedConv2d, ...]:
+    def input_layers(self) -> tuple[MaskedConv2d, ...]:
         return (self.first,) if self.right is None else (self.first, self.right)
+
+    @property
+    def least_depth(self) -> int:
+        return 1 if self.full_context else 0

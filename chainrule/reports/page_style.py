@@ -1,4 +1,4 @@
-"""How pages look in a browser: one sheet, light and dark, wide and narrow."""
+"""The style sheet of pages in a browser, for light and dark mode and for wide and narrow screens."""
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #222; --faint: #666; --ground: #fff; --shade: #f4f4f2; --line: #d8d8d4 }

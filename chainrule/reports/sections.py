@@ -1,4 +1,4 @@
-"""Pictures with their words, gathered before they are told on a page."""
+"""Pictures with their captions, in sections, and their place on a page."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from chainrule.reports.page import Page
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure and its words.
+    """A picture and its texts.
 
     Attributes:
-        name: of its file, without ending.
-        png: the contents of that file.
-        caption: what it shows.
-        alt: the same in short, for those who cannot see it.
+        name: the name of its file without the ending.
+        png: the contents of the file.
+        caption: the text below the picture.
+        alt: a short description for readers who cannot see the picture.
     """
 
     name: str
@@ -32,14 +32,15 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
-    """Pictures of one kind, and what has to be known to read them."""
+    """Pictures of one kind, with a heading and a text that explains them; without a heading there is no text."""
 
     heading: str
     text: str
     pictures: Sequence[Picture]
 
 
-def tell_sections(page: Page, sections: Sequence[Section]) -> None:
+def add_sections(page: Page, sections: Sequence[Section]) -> None:
+    """Add the sections to a page, each with its heading, its text and its pictures."""
     for section in sections:
         if section.heading:
             page.heading(section.heading, 3)

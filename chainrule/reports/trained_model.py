@@ -1,4 +1,4 @@
-"""A trained model with its results, and how they are told: rows of tables, alike in every report."""
+"""A trained model with its results, and their format in the tables of all reports."""
 
 from __future__ import annotations
 
@@ -14,21 +14,33 @@ from chainrule.data import Split
 from chainrule.domains import Domain
 from chainrule.figures import likelihoods_figure, to_png
 from chainrule.formatting import with_error
-from chainrule.inference.evaluate import Evaluation
-from chainrule.models.base import AutoregressiveModel
-from chainrule.reports import Picture, Section
+from chainrule.inference import Evaluation
+from chainrule.models import AutoregressiveModel
+from chainrule.reports.sections import Picture, Section
 from chainrule.training import History, Settings
+
+DIFFERENCES_CAPTION = (
+    "How much lower the second one's NLL is (where negative: how much higher), taken image by image. The models "
+    "find the same images difficult, and in the difference that cancels: this ± says which model is better, and the ± "
+    "of the table above does not."
+)
+"""The caption of a table of `difference_row`s."""
+PARAMETERS_NOTE = "Parameters are all weights that are stored; those that a mask closes count too, and have no effect."
+"""The note on a column of numbers of parameters."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Trained:
-    """A trained model and how it did.
+class TrainedModel:
+    """A trained model and its results.
 
     Attributes:
-        name: of the model.
-        folder: where the run is.
-        test: its test NLL.
-        test_nats: the NLL in nats of each test datum, float64 [n].
+        name: the name of the model in reports.
+        folder: the folder of the run.
+        model: the model.
+        settings: the settings of training.
+        history: the metrics of each epoch.
+        test: the NLL of the test data.
+        test_nats: the NLL of each test datum in nats, float64 [n].
     """
 
     name: str
@@ -41,59 +53,69 @@ class Trained:
 
     @property
     def parameters(self) -> int:
-        """How many weights there are, those under masks among them."""
+        """The number of weights, including those under masks."""
         return sum(weight.numel() for weight in self.model.parameters())
 
     @property
     def seconds(self) -> float:
-        """Training and validation."""
+        """The time of training and validation."""
         return self.history.rows[-1].seconds
 
 
-def values(split: Split | None) -> Tensor:
-    """The data of a split that is known to be there: uint8 [n, *shape]."""
-    assert split is not None, "there are all splits"
+def split_values(split: Split | None) -> Tensor:
+    """Return the data of a split that is known to exist: uint8 [n, *shape]."""
+    assert split is not None, "the data have all splits"
     return split.values()
 
 
-def nats(test: Evaluation) -> str:
-    """The NLL with its standard error."""
+def format_nats(test: Evaluation) -> str:
+    """Return the NLL in nats with its standard error.
+
+    Example:
+        >>> format_nats(Evaluation(17.323, 0.294, n=250, sites=64))
+        '17.32 ± 0.29'
+    """
     return with_error(test.nats, test.stderr, 2)
 
 
-def bits(test: Evaluation) -> str:
-    """The same in bits/dim."""
+def format_bits(test: Evaluation) -> str:
+    """Return the NLL in bits/dim with its standard error.
+
+    Example:
+        >>> format_bits(Evaluation(17.323, 0.294, n=250, sites=64))
+        '0.3905 ± 0.0066'
+    """
     return with_error(test.bits_per_dim, test.stderr / (test.sites * math.log(2)), 4)
 
 
 def uniform_row(domain: Domain) -> tuple[str, str, str]:
-    """What every value being equally probable would give: a name, NLL and bits/dim."""
+    """Return the name, NLL and bits/dim of the uniform distribution.
+
+    Example:
+        >>> from chainrule.domains import Binary
+        >>> uniform_row(Binary((64,)))
+        ('Uniform', '44.36', '1.0000')
+    """
     return "Uniform", f"{domain.sites * math.log(domain.levels):.2f}", f"{math.log2(domain.levels):.4f}"
 
 
-def difference_row(one: Trained, other: Trained) -> tuple[str, str]:
-    """The mean of the NLL of one less that of the other, datum by datum."""
-    less = one.test_nats - other.test_nats
-    error = less.std().item() / math.sqrt(len(less)) if len(less) > 1 else math.nan
-    return f"{one.name} − {other.name}", with_error(less.mean().item(), error, 2)
+def difference_row(first: TrainedModel, second: TrainedModel) -> tuple[str, str]:
+    """Return the names of two models, and the mean difference of their NLLs over test data with its standard error."""
+    difference = first.test_nats - second.test_nats
+    error = difference.std().item() / math.sqrt(len(difference)) if len(difference) > 1 else math.nan
+    return f"{first.name} − {second.name}", with_error(difference.mean().item(), error, 2)
 
 
-DIFFERENCES = (
-    "How much lower the second one's NLL is (where negative: how much higher), taken image by image. The models "
-    "find the same images difficult, and in the difference that cancels: this ± tells which is better, rather "
-    "than those above."
-)
-"""What is said of a table of such rows."""
+def likelihoods_section(models: Sequence[TrainedModel], name: str) -> Section:
+    """Return the figure of the test NLLs; it stands below their table and needs no heading.
 
-PARAMETERS = "Parameters are all weights that are stored; those that a mask closes count too, and have no effect."
-"""What is said of a table with a column of them."""
-
-
-def likelihoods(runs: Sequence[Trained], name: str) -> Section:
-    """The test NLL of each model; it stands beside the table and needs no heading of its own."""
+    Args:
+        models: the trained models.
+        name: the name of the picture's file, without the ending.
+    """
     picture = Picture(
         name,
-        to_png(likelihoods_figure({run.name: run.test for run in runs})),
+        to_png(likelihoods_figure({model.name: model.test for model in models})),
         "Test NLL of each model; the bars reach two standard errors to either side.",
         "Test NLL of each model with error bars",
     )
@@ -101,7 +123,7 @@ def likelihoods(runs: Sequence[Trained], name: str) -> Section:
 
 
 def terminal_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """A table for the terminal, of models and their numbers, none of which is broken over two lines."""
+    """Return a table of models and numbers for the terminal, with each cell in one line."""
     table = Table(title=title, title_justify="left")
     for column in columns:
         table.add_column(column, justify="left" if column == "model" else "right", no_wrap=True)
@@ -110,21 +132,21 @@ def terminal_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[s
     return table
 
 
-def settings_of(run: Trained) -> dict[str, str]:
-    """What the model was made with, how it was trained, and which epoch was kept."""
-    told = {**run.model.arguments, **asdict(run.settings)}
-    told["epoch kept"] = kept(run.history)
-    budget = "updates" if run.settings.epochs is None else "epochs"
-    passed_over = {"domain", "order", "seed", "device", "epochs", "updates"} - {budget}
-    return {key: _word(value) for key, value in told.items() if key not in passed_over}
+def describe_settings(model: TrainedModel) -> dict[str, str]:
+    """Return the arguments of the model, the settings of training and the best epoch as text, by name."""
+    values = {**model.model.arguments, **asdict(model.settings)}
+    values["epoch kept"] = format_best_epoch(model.history)
+    budget = "updates" if model.settings.epochs is None else "epochs"
+    left_out = {"domain", "order", "seed", "device", "epochs", "updates"} - {budget}
+    return {name: _format_value(value) for name, value in values.items() if name not in left_out}
 
 
-def kept(history: History) -> str:
-    """Which epoch was kept."""
+def format_best_epoch(history: History) -> str:
+    """Return the epoch whose weights were kept, and the number of epochs."""
     return f"{history.best} of {len(history.rows)}"
 
 
-def _word(value: object) -> str:
+def _format_value(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, tuple):

@@ -1,7 +1,7 @@
-"""A walk up a ladder in one compiled loop, in which each value is drawn as soon as its outputs are there.
+"""Sample a masked MLP in one compiled loop, which draws each value as soon as the outputs of its site are computed.
 
-With torch a step is a handful of small operations, which take longer to be called than to be done. Here the weights are
-put one after the other in the order in which the walk reads them, and one call goes through them.
+With torch a step is a few small operations, whose calls take longer than their arithmetic. Here the weights are copied
+into one buffer in the order in which the loop reads them, and one call goes through the buffer.
 """
 
 from __future__ import annotations
@@ -15,28 +15,29 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from chainrule.distributions.distribution import check_temperature
+from chainrule.distributions import check_temperature
 from chainrule.domains import Binary, Domain, Levels
-from chainrule.sampling.draws import Drawing
-from chainrule.sampling.mlp_cache import Climb, Ladder, Network
+from chainrule.sampling.draws import InverseCDFDraw
+from chainrule.sampling.mlp_cache import ActivationCache, ActivationPlan, PlannedNetwork
 
 Array = np.ndarray[Any, Any]
-FLOATS = {torch.float32: "f4", torch.float64: "f8"}
-ABREAST = 4
-"""Data that go through the loop side by side. All do, so that none depends on how many there are."""
+DTYPES = {torch.float32: "f4", torch.float64: "f8"}
+LANES = 4
+"""The number of data that the loop computes side by side. Rows are padded to a multiple of it, so that the arithmetic
+of a datum does not depend on the number of data."""
 
 
-class Reading(NamedTuple):
+class WeightBlock(NamedTuple):
     """The weights between two layers.
 
     Attributes:
-        layer, below: the numbers of the layers.
-        units: the places in the program of those that read, int64 [m].
-        starts, lengths: for each of these, where its weights are put, and how many they are, int64 [m].
+        layer, source: the indices of the layer that reads, and of the layer that is read.
+        units: the indices in the program of the units that read, int64 [m].
+        starts, lengths: for each of these units, the start and the number of its weights in the buffer, int64 [m].
     """
 
     layer: int
-    below: int
+    source: int
     units: Array
     starts: Array
     lengths: Array
@@ -44,118 +45,128 @@ class Reading(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """What the loop computes, unit by unit, in the order in which they become known.
+    """The units that the loop computes, in the order in which they become known.
 
     Attributes:
-        steps: the step that each unit is of, int64 [units].
-        table: int64 [units, 6]: the column that it fills, -1 for an output; where its weights start; and twice, from
-            which to which column it reads, the second time from 0 to 0 where it reads one layer alone.
-        readings: where the weights come from.
+        steps: the step of each unit, int64 [units].
+        table: int64 [units, 6]: the column that the unit fills (-1 for an output); the start of its weights; and the
+            first and last column of two ranges that it reads, the second range empty where it reads one layer alone.
+        blocks: the weights between each two layers.
     """
 
     steps: Array
     table: Array
-    readings: tuple[Reading, ...]
+    blocks: tuple[WeightBlock, ...]
 
     @classmethod
-    def of(cls, plan: Ladder) -> Program:
-        known = np.array(plan.known)
+    def from_plan(cls, plan: ActivationPlan) -> Program:
+        """Return the program of a network's plan."""
+        known = np.array(plan.counts)
         counts = np.diff(known[1:], prepend=0)
         steps = np.concatenate([np.arange(known.shape[1]).repeat(each) for each in counts])
         order = steps.argsort(kind="stable")
         steps, layers = steps[order], np.arange(1, len(known)).repeat(counts.sum(1))[order]
         bases, table, found = np.cumsum([0, *map(len, plan.orders)]), np.zeros((len(order), 6), np.int64), []
-        for layer, reads in enumerate(plan.reads, 1):
+        for layer, sources in enumerate(plan.sources, 1):
             units = np.flatnonzero(layers == layer)
-            table[units, 0] = bases[layer] + np.arange(len(units)) if layer < len(plan.reads) else -1
-            for column, below in zip((2, 4), reads, strict=False):
-                table[units, column] = bases[below]
-                table[units, column + 1] = bases[below] + known[below][steps[units]]
-                found.append((layer, below, units, column))
+            table[units, 0] = bases[layer] + np.arange(len(units)) if layer < len(plan.sources) else -1
+            for column, source in zip((2, 4), sources, strict=False):
+                table[units, column] = bases[source]
+                table[units, column + 1] = bases[source] + known[source][steps[units]]
+                found.append((layer, source, units, column))
         lengths = table[:, 3::2] - table[:, 2::2]
         ends = lengths.cumsum().reshape(lengths.shape)
         table[:, 1] = (ends - lengths)[:, 0]
-        readings = (
-            Reading(layer, below, units, (ends - lengths)[units, column // 2 - 1], lengths[units, column // 2 - 1])
-            for layer, below, units, column in found
+        blocks = (
+            WeightBlock(layer, source, units, (ends - lengths)[units, column // 2 - 1], lengths[units, column // 2 - 1])
+            for layer, source, units, column in found
         )
-        return cls(steps, table, tuple(readings))
+        return cls(steps, table, tuple(blocks))
 
 
-class Loops(NamedTuple):
-    """The compiled functions: `compiled.py` says what they do."""
+class Kernels(NamedTuple):
+    """The compiled functions of `mlp_kernels.py`."""
 
-    lay: Callable[..., None]
-    climb: Callable[..., None]
+    copy_weights: Callable[..., None]
+    sample: Callable[..., None]
 
 
 @cache
-def loops(dtype: torch.dtype) -> Loops | None:
-    """The compiled functions for numbers of this type; None where numba is missing, or cannot compile them here."""
+def load_kernels(dtype: torch.dtype) -> Kernels | None:
+    """Return the compiled functions for this dtype; None where numba is missing, or cannot compile them here."""
     try:
-        from chainrule.sampling import mlp_kernels as compiled  # numba is optional, and takes half a second to import
+        from chainrule.sampling import mlp_kernels  # numba is optional, and takes half a second to import
 
-        compiled.ready(FLOATS[dtype])
-    except Exception:  # whatever it is: torch draws the same
+        mlp_kernels.compile_for(DTYPES[dtype])
+    except Exception:  # torch draws the same values, whatever the reason
         return None
-    return Loops(compiled.lay, compiled.climb)
+    return Kernels(mlp_kernels.copy_weights, mlp_kernels.sample)
 
 
-def draw(climb: Climb, step: int, program: Program, domain: Domain, choice: Drawing) -> Tensor | None:
-    """The values of all groups from `step` on, as `choice` has them: int64 [n, sites left], in their order.
+def draw_compiled(
+    cache: ActivationCache, step: int, program: Program, domain: Domain, draw: InverseCDFDraw
+) -> Tensor | None:
+    """Draw the values of all groups from `step` on, as `draw` would.
 
-    The climb stays as it is, and may be beyond that step.
+    The cache stays as it is, and may be beyond that step.
 
     Returns:
-        None where there is no loop for this domain, device or type of numbers, or no numba.
+        int64 [n, remaining sites], in the order of the sites; None where there is no loop for this domain, device or
+        dtype, or no numba.
 
     Raises:
         ChainruleError: a temperature of 0 or less.
     """
-    check_temperature(choice.temperature)
-    like, sites = climb.known[0], climb.plan.orders[0]
-    fits = type(domain) in (Binary, Levels) and like.device.type == "cpu" and like.dtype in FLOATS
-    found = loops(like.dtype) if fits else None
-    if found is None:
+    check_temperature(draw.temperature)
+    inputs, sites = cache.activations[0], cache.plan.orders[0]
+    supported = type(domain) in (Binary, Levels) and inputs.device.type == "cpu" and inputs.dtype in DTYPES
+    kernels = load_kernels(inputs.dtype) if supported else None
+    if kernels is None:
         return None
     first = int(program.steps.searchsorted(step))
-    weights, biases = laid(climb.network, program, first, found.lay)
-    known, values = side_by_side(climb, step), kept(choice, sites[climb.plan.before(0, step) :])
-    codes = domain.encode(torch.arange(int(domain.levels_by_site[0])).to(like.dtype)).numpy()
-    found.climb(
-        program.table[first:], weights, biases[first:], known, choice.noise.contiguous().numpy(), sites.numpy(), values,
-        codes, codes.dtype.type(choice.temperature), int(domain.outputs[0]),
+    weights, biases = copy_weights(cache.network, program, first, kernels.copy_weights)
+    activations = copy_activations(cache, step)
+    values = evidence_values(draw, sites[cache.plan.known_at(0, step) :])
+    codes = domain.encode(torch.arange(int(domain.levels_by_site[0])).to(inputs.dtype)).numpy()
+    kernels.sample(
+        program.table[first:], weights, biases[first:], activations, draw.noise.contiguous().numpy(), sites.numpy(),
+        values, codes, codes.dtype.type(draw.temperature), int(domain.outputs[0]),
     )  # fmt: skip
     return torch.from_numpy(values)
 
 
-def laid(network: Network, program: Program, first: int, lay: Callable[..., None]) -> tuple[Array, Array]:
-    """The weights and biases of all units from the first on, in the order of the program; others are left open."""
-    like, plan = network.like.detach().numpy(), network.plan
-    weights = np.empty(sum(int(each.lengths.sum()) for each in program.readings), like.dtype)
-    biases = np.zeros(len(program.table), like.dtype)
-    for (layer, below, units, starts, lengths), linear in zip(program.readings, network.linears, strict=True):
-        left, rows = int(units.searchsorted(first)), plan.orders[layer].numpy()[: len(units)]
+def copy_weights(
+    network: PlannedNetwork, program: Program, first: int, copy: Callable[..., None]
+) -> tuple[Array, Array]:
+    """Return the weights and biases of the units from index `first` on, in the order of the program.
+
+    The entries of earlier units are not initialised.
+    """
+    reference, plan = network.reference.detach().numpy(), network.plan
+    weights = np.empty(sum(int(each.lengths.sum()) for each in program.blocks), reference.dtype)
+    biases = np.zeros(len(program.table), reference.dtype)
+    for (layer, source, units, starts, lengths), linear in zip(program.blocks, network.linears, strict=True):
+        begin, rows = int(units.searchsorted(first)), plan.orders[layer].numpy()[: len(units)]
         weight, mask = linear.weight.detach().contiguous().numpy(), linear.mask.contiguous().numpy()
-        lay(weight, mask, rows[left:], plan.orders[below].numpy(), lengths[left:], starts[left:], weights)
+        copy(weight, mask, rows[begin:], plan.orders[source].numpy(), lengths[begin:], starts[begin:], weights)
         biases[units] += linear.bias.detach().numpy()[rows]
     return weights, biases
 
 
-def side_by_side(climb: Climb, step: int) -> Array:
-    """What is known when the step begins, the inputs and all hidden layers: [rows, all], some rows for nobody."""
-    known, n = climb.known, len(climb.known[0])
-    sizes = [each.shape[1] for each in known]
-    room = known[0].new_zeros(-(-n // ABREAST) * ABREAST, sum(sizes))
-    for layer, columns in enumerate(torch.split(room[:n], sizes, 1)):
-        upto = climb.plan.before(layer, step)
-        columns[:, :upto] = known[layer][:, :upto]
-    return room.numpy()
+def copy_activations(cache: ActivationCache, step: int) -> Array:
+    """Return the activations that are known when the step begins, all layers side by side: [padded rows, units]."""
+    activations, n = cache.activations, len(cache.activations[0])
+    sizes = [each.shape[1] for each in activations]
+    buffer = activations[0].new_zeros(-(-n // LANES) * LANES, sum(sizes))
+    for layer, columns in enumerate(torch.split(buffer[:n], sizes, 1)):
+        end = cache.plan.known_at(layer, step)
+        columns[:, :end] = activations[layer][:, :end]
+    return buffer.numpy()
 
 
-def kept(choice: Drawing, sites: Tensor) -> Array:
-    """The values of these sites that are evidence, and -1 where they are to be drawn: int64 [n, sites]."""
-    values = torch.full((len(choice.noise), len(sites)), -1)
-    if choice.given is not None and choice.evidence is not None:
-        values = torch.where(choice.evidence[:, sites].cpu(), choice.given[:, sites].cpu().long(), values)
+def evidence_values(draw: InverseCDFDraw, sites: Tensor) -> Array:
+    """Return the values of these sites where they are evidence, and -1 where they are to be drawn: int64 [n, sites]."""
+    values = torch.full((len(draw.noise), len(sites)), -1)
+    if draw.values is not None and draw.evidence is not None:
+        values = torch.where(draw.evidence[:, sites].cpu(), draw.values[:, sites].cpu().long(), values)
     return values.numpy()

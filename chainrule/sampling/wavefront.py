@@ -1,7 +1,7 @@
-"""Which pixels can be computed at once in a walk, and where their neighbours are, by the reach of the kernels.
+"""The wavefront: the pixels that can be computed at once, given the offsets at which layers read other pixels.
 
-An offset is (down, right): how far below and to the right of a pixel another lies that it reads. Causal ones have
-down < 0, or down = 0 and right < 0.
+An offset (down, right) leads from a pixel to another pixel that it reads. A causal offset has down < 0, or down = 0 and
+right < 0.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ Offset = tuple[int, int]
 
 
 def slope(offsets: Iterable[Offset]) -> int:
-    """How many columns behind each row must stay behind the row above, so that all that it reads is there.
+    """Return the number of columns by which each row must lag behind the row above.
 
-    A pixel at row r and column c is computed at step c + slope · r, and what it reads at an earlier one.
+    The pixel at row r and column c is computed at step c + slope · r, and the pixels that it reads at earlier steps.
 
     Example:
         >>> slope([(0, -1), (-1, 3), (-2, 3)])
@@ -27,7 +27,7 @@ def slope(offsets: Iterable[Offset]) -> int:
 
 
 def wavefront(height: int, width: int, slope: int) -> tuple[Tensor, ...]:
-    """The pixels of each step, int64 [k], as row · width + column.
+    """Return the pixels of each step, int64 [k] each, as row · width + column.
 
     Example:
         >>> [pixels.tolist() for pixels in wavefront(2, 4, slope=2)]
@@ -40,7 +40,7 @@ def wavefront(height: int, width: int, slope: int) -> tuple[Tensor, ...]:
 
 
 def neighbours(height: int, width: int, offsets: Sequence[Offset]) -> Tensor:
-    """The pixel at each offset from each pixel, int64 [P, offsets]; P where that is beside the image.
+    """Return the pixel at each offset from each pixel, int64 [P, offsets]; P stands for outside the image.
 
     Example:
         >>> neighbours(2, 2, [(0, -1), (-1, 0)]).tolist()

@@ -1,4 +1,4 @@
-"""The record of a training run: one row an epoch, and which epoch was kept."""
+"""The record of a training run: the metrics of each epoch, and which epoch was the best."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from chainrule.files import replacing
+from chainrule.files import atomic_write
 
 
 @dataclass(frozen=True)
-class Row:
-    """One epoch, or what a run had time for of its last one: then `updates` tells how much.
+class EpochMetrics:
+    """The metrics of one epoch. The last epoch of a run may be shorter; `updates` tells where it ended.
 
     Attributes:
-        epoch: from 1.
-        updates: updates so far.
-        train_nats: mean NLL of the training batches as they were met, with the weights of the moment.
-        valid_nats: NLL of the validation set under the averaged weights; nan without one.
-        valid_bits_per_dim: the same in bits/dim; nan where they mean nothing, as of real columns.
+        epoch: the number of the epoch, from 1.
+        updates: the number of updates since the run began.
+        train_nats: mean NLL of the training batches, in nats per datum, each with the weights of its update.
+        valid_nats: NLL of the validation set under the averaged weights, in nats per datum; nan without a set.
+        valid_bits_per_dim: the same in bits/dim; nan where bits/dim are not defined, as for real columns.
         lr: the learning rate of the last update.
-        images_per_second: training data a second, validation not counted.
-        seconds: training and validation of all epochs so far.
+        images_per_second: training data per second, without the time of validation.
+        seconds: the time of training and validation since the run began.
     """
 
     epoch: int
@@ -39,20 +39,21 @@ class Row:
 
 @dataclass
 class History:
-    """What happened in each epoch.
+    """The metrics of all epochs of a run.
 
     Attributes:
-        rows: one an epoch.
-        best: the epoch whose weights were kept: the best on the validation set, the last one without.
-        stopped: why the run ended before its last epoch, if it did.
+        rows: the metrics, one row per epoch.
+        best: the number of the epoch whose weights the model has: the best on the validation set, or the last one
+            without a set.
+        stopped: why the run ended before its last epoch; empty if it did not.
     """
 
-    rows: list[Row]
+    rows: list[EpochMetrics]
     best: int = 0
     stopped: str = ""
 
-    def add(self, row: Row) -> bool:
-        """Adds an epoch; says whether it is the one to keep."""
+    def add(self, row: EpochMetrics) -> bool:
+        """Add an epoch, and return whether it is the best so far."""
         better = math.isnan(row.valid_nats) or not self.rows or row.valid_nats < self.best_row.valid_nats
         self.rows.append(row)
         if better:
@@ -60,21 +61,24 @@ class History:
         return better
 
     @property
-    def best_row(self) -> Row:
+    def best_row(self) -> EpochMetrics:
+        """The metrics of the best epoch."""
         return self.rows[self.best - 1]
 
     def write_csv(self, path: Path) -> None:
-        """All rows, as CSV, in place of what was there."""
+        """Write all rows as CSV; the file replaces an older one."""
         text = io.StringIO()
-        writer = csv.DictWriter(text, [field.name for field in fields(Row)], lineterminator="\n")
+        writer = csv.DictWriter(text, [field.name for field in fields(EpochMetrics)], lineterminator="\n")
         writer.writeheader()
         writer.writerows(asdict(row) for row in self.rows)
-        with replacing(path) as part:
+        with atomic_write(path) as part:
             part.write_text(text.getvalue(), encoding="utf-8")
 
     def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values, from which `from_dict` makes the same history."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, fields_: dict[str, Any]) -> History:
-        return cls([Row(**row) for row in fields_["rows"]], fields_["best"], fields_["stopped"])
+    def from_dict(cls, values: dict[str, Any]) -> History:
+        """Make the history that `to_dict` described."""
+        return cls([EpochMetrics(**row) for row in values["rows"]], values["best"], values["stopped"])

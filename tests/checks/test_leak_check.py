@@ -10,60 +10,48 @@ import torch.nn.functional as F
 from torch import nn
 
 import chainrule as cr
-from chainrule.checks import LOOKS, dependence
-from chainrule.checks.callable_adapter import LAYOUTS, SCALES
-from chainrule.checks.leak_check import ORDERS
-from chainrule.domains import Binary, Levels
-from chainrule.domains.orders import raster, shuffled
+from chainrule.checks import LAYOUTS, ORDERS, SCALES, measure_dependence
+from chainrule.checks.leak_check import NUM_DRAWS
+from chainrule.domains import Binary, Levels, raster, shuffled
 from chainrule.models import MADE, Independent, PixelCNN
 from tests.support.planted_leaks import (
+    CK,
+    CORRECT_MODELS,
     GRAY,
+    LEAKY_MODELS,
     LEVELS,
-    PLANTED,
     RGB,
-    RIGHT,
     Residual,
+    build,
+    expected_leaks,
+    expected_pairs,
     half_above,
-    leaks_of,
     mask_a,
-    pairs_of,
-    stack,
+    masked_stack,
+    run_check,
 )
 
-CK = "n,ck,h,w"
 
-
-def made(make):
-    """The model, its weights a function of nothing else."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        return make()
-
-
-def check(model, shape, levels=LEVELS, layout=CK, **options):
-    return cr.check_leak(model, shape, levels, layout=layout, **options)
-
-
-@pytest.mark.parametrize("name", PLANTED)
+@pytest.mark.parametrize("name", LEAKY_MODELS)
 def test_a_planted_fault_is_found_with_every_pair_and_no_other(name):
-    make, shape, sees = PLANTED[name]
-    report = check(made(make), shape)
+    make, shape, sees = LEAKY_MODELS[name]
+    report = run_check(build(make), shape)
     assert not report.passed
-    assert set(report.leaks) == leaks_of(shape, sees)
-    assert {tuple(pair) for pair in report.seen.ever.nonzero().tolist()} == pairs_of(shape, sees)
-    assert str(report).startswith(f"{type(make()).__name__} leaks: {len(report.leaking)} of its ")
-    assert report.largest > 1e-4
+    assert set(report.leaks) == expected_leaks(shape, sees)
+    assert {tuple(pair) for pair in report.dependence.matrix.nonzero().tolist()} == expected_pairs(shape, sees)
+    assert str(report).startswith(f"{type(make()).__name__} leaks: {len(report.leaks_by_output)} of its ")
+    assert report.largest_change > 1e-4
 
 
-@pytest.mark.parametrize("name", RIGHT)
+@pytest.mark.parametrize("name", CORRECT_MODELS)
 def test_what_is_right_passes_and_what_it_sees_is_told(name):
-    make, shape, sees = RIGHT[name]
-    report = check(made(make), shape)
+    make, shape, sees = CORRECT_MODELS[name]
+    report = run_check(build(make), shape)
     assert report.passed
     assert report.leaks == ()
-    assert {tuple(pair) for pair in report.seen.ever.nonzero().tolist()} == pairs_of(shape, sees)
+    assert {tuple(pair) for pair in report.dependence.matrix.nonzero().tolist()} == expected_pairs(shape, sees)
     sites = report.domain.sites
-    assert report.past_seen == pytest.approx(len(pairs_of(shape, sees)) / (sites * (sites - 1) / 2))
+    assert report.past_coverage == pytest.approx(len(expected_pairs(shape, sees)) / (sites * (sites - 1) / 2))
     assert "does not leak" in str(report)
 
 
@@ -71,46 +59,46 @@ def test_what_is_right_passes_and_what_it_sees_is_told(name):
     ("name", "order"), [("colours in the order B, G, R", "raster-bgr"), ("column by column", "columns")]
 )
 def test_a_model_of_another_order_is_told_its_order(name, order):
-    make, shape, _ = PLANTED[name]
-    report = check(made(make), shape)
+    make, shape, _ = LEAKY_MODELS[name]
+    report = run_check(build(make), shape)
     assert report.clean_orders == (order,)
     assert f"nothing leaks with order {order!r}" in str(report)
-    assert check(made(make), shape, order=order).passed
-    assert check(made(make), shape, order=check(made(make), shape, order=order).order).passed
+    assert run_check(build(make), shape, order=order).passed
+    assert run_check(build(make), shape, order=run_check(build(make), shape, order=order).order).passed
 
 
 def test_the_words_name_sites_offsets_and_colours():
-    words = str(check(made(PLANTED["residual from a branch without a mask"][0]), RGB))
-    assert "the logits of row 0, column 0, R see row 0, column 0, R\n" in words
+    words = str(run_check(build(LEAKY_MODELS["residual from a branch without a mask"][0]), RGB))
+    assert "the output of row 0, column 0, R depends on row 0, column 0, R\n" in words
     assert "pairs by (rows down, columns right): 72 at (0, 0)\n" in words
-    assert "within a pixel: R sees R, R sees G, R sees B, G sees G, G sees B, B sees B\n" in words
-    gray = str(check(made(PLANTED["padding reads the row below"][0]), GRAY))
+    assert "within a pixel: R depends on R, G, B; G depends on G, B; B depends on B\n" in words
+    gray = str(run_check(build(LEAKY_MODELS["padding reads the row below"][0]), GRAY))
     assert "15 at (+1, 0), 12 at (+1, -1), 12 at (+1, +1)" in gray
 
 
 def test_colours_are_counted_by_output_and_input():
-    report = check(made(PLANTED["output head without a mask"][0]), RGB)
-    assert report.colours.tolist() == [[12, 12, 0], [0, 12, 0], [0, 0, 0]]
-    assert report.offsets == {(0, 0): 36}
+    report = run_check(build(LEAKY_MODELS["output head without a mask"][0]), RGB)
+    assert report.leaks_by_channel.tolist() == [[12, 12, 0], [0, 12, 0], [0, 0, 0]]
+    assert report.leaks_by_offset == {(0, 0): 36}
 
 
 def test_a_hidden_half_of_the_row_above_is_reported():
-    report = check(made(lambda: stack(GRAY, half_above)), GRAY)
-    assert report.past_near[-1, 1] == 0
-    assert report.past_near[-1, 0] == report.past_near[0, -1] == 1
-    assert "never seen, of what is within 2 rows and columns: (-1, +1), (-2, 0)" in str(report)
+    report = run_check(build(lambda: masked_stack(GRAY, half_above)), GRAY)
+    assert report.past_coverage_by_offset[-1, 1] == 0
+    assert report.past_coverage_by_offset[-1, 0] == report.past_coverage_by_offset[0, -1] == 1
+    assert "not used, within 2 rows and columns: (-1, +1), (-2, 0)" in str(report)
 
 
 def test_levels_and_channels_that_are_confused_leak_and_are_told():
-    model = made(lambda: stack(RGB, mask_a))
-    report = check(model, RGB, layout="n,kc,h,w")
+    model = build(lambda: masked_stack(RGB, mask_a))
+    report = run_check(model, RGB, layout="n,kc,h,w")
     assert not report.passed
     assert report.clean_layouts == (CK,)
     assert "nothing leaks with layout 'n,ck,h,w'" in str(report)
     # Number m of the axis is read as channel m % 3, and was made as channel m // 4.
     worst = {c: max(m // LEVELS for m in range(3 * LEVELS) if m % 3 == c) for c in range(3)}
     wanted = {(c, of) for c in range(3) for of in range(3) if c <= of < worst[c]}
-    assert {tuple(pair) for pair in report.colours.nonzero().tolist()} == wanted
+    assert {tuple(pair) for pair in report.leaks_by_channel.nonzero().tolist()} == wanted
 
 
 def laid_out(logits, layout):
@@ -141,11 +129,11 @@ SITE_BY_SITE = [each for each in LAYOUTS if "c" in each]
 @pytest.mark.parametrize("kind", ["pixelcnn", "made"])
 def test_our_models_pass_in_every_layout_and_see_what_the_law_says(kind, layout):
     domain = Binary((3, 2, 3)) if layout == "n,c,h,w" else Levels((3, 2, 3), 5)
-    order = raster(domain) if kind == "pixelcnn" else shuffled(domain, 3)
+    order = raster(domain) if kind == "pixelcnn" else shuffled(domain, seed=3)
     model = PixelCNN(domain, blocks=1, features=6) if kind == "pixelcnn" else MADE(domain, hidden=(60,), order=order)
-    report = check(Wrapped(model, layout), domain.shape, domain.levels, layout, order=order, scale="levels")
+    report = run_check(Wrapped(model, layout), domain.shape, domain.levels, layout, order=order, scale="levels")
     assert report.passed, report
-    assert torch.equal(report.seen.ever, dependence(model).ever)
+    assert torch.equal(report.dependence.matrix, measure_dependence(model).matrix)
 
 
 @pytest.mark.parametrize("layout", SITE_BY_SITE)
@@ -156,9 +144,9 @@ def test_every_output_is_read_at_its_place(layout):
         picked = x.roll(1, 3).roll(1, 1)  # site (c, h, w) sees (c - 1, h, w - 1)
         return laid_out(picked.unsqueeze(-1) + torch.arange(5), layout)
 
-    report = check(fn, (3, 2, 4), 5, layout)
+    report = run_check(fn, (3, 2, 4), 5, layout)
     sees = lambda o, i: i == ((o[0] - 1) % 3, o[1], (o[2] - 1) % 4)  # noqa: E731
-    assert {tuple(pair) for pair in report.seen.ever.nonzero().tolist()} == pairs_of((3, 2, 4), sees)
+    assert {tuple(pair) for pair in report.dependence.matrix.nonzero().tolist()} == expected_pairs((3, 2, 4), sees)
 
 
 @pytest.mark.parametrize("scale", SCALES)
@@ -169,7 +157,7 @@ def test_images_come_in_the_scale_asked_for(scale):
         given.append(x.detach().clone())
         return x.repeat(1, 3, 1, 1) * 1.0
 
-    check(fn, (2, 2, 3), 3, scale=scale)
+    run_check(fn, (2, 2, 3), 3, scale=scale)
     values = set(torch.cat([each.flatten() for each in given]).tolist())
     wanted = {"unit": {0, 0.5, 1}, "signed": {-1, 0, 1}, "levels": {0, 1, 2}, "integers": {0, 1, 2}}
     assert values == wanted[scale]
@@ -190,42 +178,42 @@ class Embedded(nn.Module):
 
 @pytest.mark.parametrize("shift", [0, 1])
 def test_values_that_are_looked_up_are_seen_by_change_alone(shift):
-    report = check(made(lambda: Embedded(shift)), (1, 2, 3), layout="n,c,h,w,k", scale="integers")
+    report = run_check(build(lambda: Embedded(shift)), (1, 2, 3), layout="n,c,h,w,k", scale="integers")
     assert report.passed == bool(shift)
-    assert "by change alone" in report.ran
+    assert "by perturbation only" in report.coverage
     with pytest.raises(cr.ChainruleError, match=r"Embedded raised RuntimeError: .* of scale 'unit', float32 on cpu"):
-        check(made(Embedded), (1, 2, 3), layout="n,c,h,w,k")
+        run_check(build(Embedded), (1, 2, 3), layout="n,c,h,w,k")
 
 
 def test_a_leak_that_a_zero_weight_hides_is_found_once_weights_move():
-    report = check(made(lambda: Residual(GRAY, zero=True)), GRAY)
+    report = run_check(build(lambda: Residual(GRAY, zero=True)), GRAY)
     assert len(report.leaks) == 20
-    assert not report.seen.now.diagonal().any()
-    assert report.to_dict()["only_at_moved_weights"]
-    assert "once the weights move" in str(report)
+    assert not report.dependence.own_weights.diagonal().any()
+    assert report.to_dict()["only_with_perturbed_weights"]
+    assert "once the weights are perturbed" in str(report)
 
 
-NET = stack(GRAY, mask_a)
+NET = masked_stack(GRAY, mask_a)
 CANNOT_SAY = {
-    "dropout": (lambda x: F.dropout(NET(x), 0.1), "other outputs when it is given the same images again"),
+    "dropout": (lambda x: F.dropout(NET(x), 0.1), "other outputs when it is called with the same images again"),
     "batch norm": (
         lambda x: F.batch_norm(NET(x), None, None, training=True),
-        "other outputs for an image when the others of its batch change .* evaluation mode",
+        "other outputs for an image when the other images of its batch change .* evaluation mode",
     ),
-    "the next datum": (lambda x: NET(x) + NET(x).roll(1, 0), "when the others of its batch change"),
-    "NaN": (lambda x: NET(x) * torch.nan, "gives NaN for random images"),
+    "the next datum": (lambda x: NET(x) + NET(x).roll(1, 0), "when the other images of its batch change"),
+    "NaN": (lambda x: NET(x) * torch.nan, "returns NaN for random images"),
     "a pair": (
         lambda x: (NET(x), None),
-        "gives a tuple; wrap it in an nn.Module whose forward returns the tensor of logits alone",
+        "returns a tuple; wrap it in an nn.Module whose forward returns only the tensor of logits",
     ),
-    "classes": (lambda x: NET(x).argmax(1), "gives torch.int64 numbers"),
+    "classes": (lambda x: NET(x).argmax(1), "returns a tensor of torch.int64"),
     "another shape": (
         lambda x: NET(x)[:, None],
-        r"gives \[32, 1, 4, 4, 5\], and layout 'n,ck,h,w' of shape \[1, 4, 5\] with 4 numbers a site is "
-        r"\[32, 4, 4, 5\]; layouts that fit: 'n,c,k,h,w'$",
+        r"returns \[32, 1, 4, 4, 5\], but layout 'n,ck,h,w' of shape \[1, 4, 5\] with 4 outputs a site is "
+        r"\[32, 4, 4, 5\]; layouts that match: 'n,c,k,h,w'$",
     ),
-    "no shape": (lambda x: NET(x)[:, :3], "no layout fits"),
-    "a scalar": (lambda x: NET(x).sum(), "no layout fits"),
+    "no shape": (lambda x: NET(x)[:, :3], "no layout matches"),
+    "a scalar": (lambda x: NET(x).sum(), "no layout matches"),
 }
 
 
@@ -233,7 +221,7 @@ CANNOT_SAY = {
 def test_where_nothing_can_be_said_one_line_says_why(name):
     fn, message = CANNOT_SAY[name]
     with pytest.raises(cr.ChainruleError, match=message) as error:
-        check(fn, GRAY)
+        run_check(fn, GRAY)
     assert "\n" not in str(error.value)
 
 
@@ -251,18 +239,18 @@ def test_where_nothing_can_be_said_one_line_says_why(name):
 )
 def test_options_that_are_none_are_refused(options, message):
     with pytest.raises(cr.ChainruleError, match=message):
-        check(**{"model": NET, "shape": GRAY, **options})
+        run_check(**{"model": NET, "shape": GRAY, **options})
 
 
 def test_the_layout_must_be_given():
     with pytest.raises(TypeError, match="layout"):
-        cr.check_leak(NET, GRAY, LEVELS)
+        cr.check_leak(NET, GRAY, levels=LEVELS)
 
 
 def test_orders_have_the_names_of_what_they_are():
     shape, visited = (2, 2, 2), {}
     for name in ORDERS:
-        report = check(lambda x: x * 1, shape, 2, "n,c,h,w", order=name)
+        report = run_check(lambda x: x * 1, shape, 2, "n,c,h,w", order=name)
         visited[name] = list(report.order.permutation)
     assert visited["raster"] == [0, 4, 1, 5, 2, 6, 3, 7]
     assert visited["raster-bgr"] == [4, 0, 5, 1, 6, 2, 7, 3]
@@ -272,59 +260,61 @@ def test_orders_have_the_names_of_what_they_are():
 
 
 def test_a_change_of_the_size_of_rounding_is_called_so():
-    report = check(lambda x: x + 1e-6 * x.flip(3), GRAY, layout="n,c,h,w", order="reverse")
-    assert report.largest > 0.1
-    tiny = check(lambda x: 1e-6 * x, GRAY, layout="n,c,h,w")
-    assert tiny.largest == pytest.approx(1e-6, rel=0.01)
+    report = run_check(lambda x: x + 1e-6 * x.flip(3), GRAY, layout="n,c,h,w", order="reverse")
+    assert report.largest_change > 0.1
+    tiny = run_check(lambda x: 1e-6 * x, GRAY, layout="n,c,h,w")
+    assert tiny.largest_change == pytest.approx(1e-6, rel=0.01)
     assert "that may be rounding" in str(tiny)
 
 
 def test_a_leak_that_only_gradients_find_is_found():
-    report = check(lambda x: torch.where(x < 2, 0.0, 0.0) + (x - x.detach()), GRAY, layout="n,c,h,w")
+    report = run_check(lambda x: torch.where(x < 2, 0.0, 0.0) + (x - x.detach()), GRAY, layout="n,c,h,w")
     assert set(report.leaks) == {(site, site) for site in range(20)}
-    assert "found by gradient alone" in str(report)
+    assert "found by gradient only" in str(report)
 
 
 def test_a_leak_that_only_changes_find_is_found():
-    report = check(lambda x: x.round(), GRAY, layout="n,c,h,w")
+    report = run_check(lambda x: x.round(), GRAY, layout="n,c,h,w")
     assert set(report.leaks) == {(site, site) for site in range(20)}
 
 
 def test_an_output_that_is_one_buffer_is_compared_with_what_it_was():
     kept = torch.zeros(32, *GRAY)
-    report = check(lambda x: kept.copy_(x.detach()), GRAY, layout="n,c,h,w")
+    report = run_check(lambda x: kept.copy_(x.detach()), GRAY, layout="n,c,h,w")
     assert len(report.leaks) == 20
 
 
 def test_one_site_has_no_past():
-    report = check(lambda x: torch.zeros(len(x), 1, 1, 1), (1, 1, 1), 2, "n,c,h,w")
+    report = run_check(lambda x: torch.zeros(len(x), 1, 1, 1), (1, 1, 1), 2, "n,c,h,w")
     assert report.passed
-    assert report.past_seen == 1.0
+    assert report.past_coverage == 1.0
 
 
 def test_the_seed_and_the_looks():
     looks = []
-    first = check(made(lambda: stack(GRAY, mask_a)), GRAY, seed=4, progress=looks.append)
-    assert sum(looks) == LOOKS
-    again = check(made(lambda: stack(GRAY, mask_a)), GRAY, seed=4)
+    first = run_check(build(lambda: masked_stack(GRAY, mask_a)), GRAY, seed=4, progress=looks.append)
+    assert sum(looks) == NUM_DRAWS
+    again = run_check(build(lambda: masked_stack(GRAY, mask_a)), GRAY, seed=4)
     assert str(first) == str(again)
 
 
 def test_all_of_a_report_is_plain_json():
     for name in ("no mask", "column by column"):
-        make, shape, _ = PLANTED[name]
-        report = check(made(make), shape)
+        make, shape, _ = LEAKY_MODELS[name]
+        report = run_check(build(make), shape)
         plain = report.to_dict()
         assert json.loads(json.dumps(plain)) == plain
         assert {tuple(pair) for pair in plain["leaks"]} == set(report.leaks)
-        assert plain["leaking"] == len(report.leaking)
-        assert sum(count for *_, count in plain["offsets"]) == len(report.leaks)
-        assert sorted(o for o, sites in report.leaking.items() for _ in sites) == sorted(o for o, _ in report.leaks)
+        assert plain["leaking_outputs"] == len(report.leaks_by_output)
+        assert sum(count for *_, count in plain["leaks_by_offset"]) == len(report.leaks)
+        assert sorted(o for o, sites in report.leaks_by_output.items() for _ in sites) == sorted(
+            o for o, _ in report.leaks
+        )
 
 
 def test_independent_sites_are_right_and_see_nothing():
     domain = Levels((1, 2, 3), 3)
-    report = check(Wrapped(Independent(domain), CK), domain.shape, 3, scale="levels")
+    report = run_check(Wrapped(Independent(domain), CK), domain.shape, 3, scale="levels")
     assert report.passed
-    assert report.past_seen == 0
-    assert "of the past, nothing is seen" in str(report)
+    assert report.past_coverage == 0
+    assert "the outputs depend on none of the sites before them" in str(report)

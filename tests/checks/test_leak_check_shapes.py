@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tests.checks.test_leak_check import check, made
 from torch import nn
 
 import chainrule as cr
-from chainrule.checks import Dependence, LeakReport, dependence
-from chainrule.checks.callable_adapter import FLAT_LAYOUTS
-from chainrule.domains import Levels
-from chainrule.domains.orders import natural, shuffled
+from chainrule.checks import FLAT_LAYOUTS, Dependence, LeakReport, measure_dependence
+from chainrule.domains import Levels, natural, shuffled
 from chainrule.models import MADE
-from tests.support.planted_leaks import GRAY, LEVELS, RGB, Masked, mask_a, mask_b, sees_by, stack
+from tests.support.planted_leaks import (
+    GRAY,
+    LEVELS,
+    RGB,
+    MaskedConv,
+    build,
+    mask_a,
+    mask_b,
+    masked_stack,
+    run_check,
+    stack_dependence,
+)
 
 
 def laid_out(logits, layout):
@@ -38,10 +46,10 @@ class Rows(nn.Module):
 @pytest.mark.parametrize("layout", FLAT_LAYOUTS)
 def test_rows_in_every_layout_see_what_the_law_says(layout):
     domain = Levels((7,), 5)
-    model = made(lambda: MADE(domain, hidden=(60,), order=shuffled(domain, 3)))
-    report = check(Rows(model, layout), (7,), 5, layout, order=model.order, scale="levels")
+    model = build(lambda: MADE(domain, hidden=(60,), order=shuffled(domain, seed=3)))
+    report = run_check(Rows(model, layout), (7,), 5, layout, order=model.order, scale="levels")
     assert report.passed
-    assert torch.equal(report.seen.ever, dependence(model).ever)
+    assert torch.equal(report.dependence.matrix, measure_dependence(model).matrix)
 
 
 @pytest.mark.parametrize("layout", FLAT_LAYOUTS)
@@ -50,32 +58,32 @@ def test_rows_that_leak_are_told_by_site(layout):
         seen = torch.nn.functional.pad(x, (0, 2))[:, 2:]  # site i sees site i + 2
         return laid_out(seen[..., None] + torch.arange(5), layout)
 
-    report = check(fn, (7,), 5, layout)
+    report = run_check(fn, (7,), 5, layout)
     assert report.leaks == tuple((site, site + 2) for site in range(5))
     words = str(report)
-    assert "the logits of site 0 see site 2\n  pairs by sites further on: 5 at +2\n" in words
-    assert "of the past, nothing is seen" in words
+    assert "the output of site 0 depends on site 2\n  pairs by sites further on: 5 at +2\n" in words
+    assert "the outputs depend on none of the sites before them" in words
     assert report.clean_orders == ("reverse",)
-    assert report.offsets == {(0, 2): 5}
+    assert report.leaks_by_offset == {(0, 2): 5}
 
 
 def test_orders_that_are_one_have_one_name():
-    report = check(made(lambda: stack(GRAY, mask_a)), GRAY, order="reverse")
+    report = run_check(build(lambda: masked_stack(GRAY, mask_a)), GRAY, order="reverse")
     assert report.clean_orders == ("raster",)
 
 
 def test_more_levels_than_a_byte_holds():
-    net = made(lambda: nn.Sequential(Masked((1, 4), 1, mask_a), Masked((4, 512), 1, mask_b, size=1)))
-    report = check(net, (1, 2, 3), 512)
+    net = build(lambda: nn.Sequential(MaskedConv((1, 4), 1, mask_a), MaskedConv((4, 512), 1, mask_b, size=1)))
+    report = run_check(net, (1, 2, 3), 512)
     assert report.passed
-    assert report.past_seen > 0.5
+    assert report.past_coverage > 0.5
     with pytest.raises(cr.ChainruleError, match="levels must be 2 to 256, not 512"):
         Levels((1, 2, 3), 512)
 
 
 def mixtures(first, parameters):
     """Parameters of a pixel, all colours together, as PixelCNN++ gives them: they see the pixels before."""
-    return nn.Sequential(Masked((3, 6), 3, first), nn.ELU(), nn.Conv2d(6, parameters, 1))
+    return nn.Sequential(MaskedConv((3, 6), 3, first), nn.ELU(), nn.Conv2d(6, parameters, 1))
 
 
 def earlier_pixels(to, of, down, right):
@@ -83,40 +91,43 @@ def earlier_pixels(to, of, down, right):
 
 
 def test_the_numbers_of_a_pixel_may_see_the_pixels_before_it_and_none_of_its_own_channels():
-    report = check(made(lambda: mixtures(earlier_pixels, 10)), RGB, 256, "n,k,h,w", parameters=10)
+    report = run_check(build(lambda: mixtures(earlier_pixels, 10)), RGB, 256, "n,k,h,w", outputs_per_site=10)
     assert report.passed
-    assert "a pixel's numbers are all of its channels', and may see none of them" in report.ran
-    leaking = check(
-        made(lambda: mixtures(lambda to, of, *at: earlier_pixels(to, of, *at) or (at == (0, 0) and of == 0), 10)),
-        RGB, 256, "n,k,h,w", parameters=10,
+    assert "the outputs of a pixel belong to all of its channels, and may depend on none of them" in report.coverage
+    leaking = run_check(
+        build(lambda: mixtures(lambda to, of, *at: earlier_pixels(to, of, *at) or (at == (0, 0) and of == 0), 10)),
+        RGB, 256, "n,k,h,w", outputs_per_site=10,
     )  # fmt: skip
     assert leaking.leaks == tuple((pixel, pixel) for pixel in range(12))
-    assert "within a pixel: R sees R\n" in str(leaking)
+    assert "within a pixel: R depends on R\n" in str(leaking)
 
 
 def test_any_number_of_parameters_a_site():
-    net = made(lambda: nn.Sequential(Masked((3, 6), 3, mask_a), nn.ELU(), Masked((6, 21), 3, mask_b, size=1)))
-    report = check(net, RGB, 256, parameters=7)
+    net = build(lambda: nn.Sequential(MaskedConv((3, 6), 3, mask_a), nn.ELU(), MaskedConv((6, 21), 3, mask_b, size=1)))
+    report = run_check(net, RGB, 256, outputs_per_site=7)
     assert report.passed
-    wanted = sees_by(mask_a)
-    assert bool(report.seen.ever[12 + 5, 5]) == wanted((1, 1, 1), (0, 1, 1)) is True
-    with pytest.raises(cr.ChainruleError, match=r"of shape \[3, 3, 4\] with 8 numbers a site is \[32, 24, 3, 4\]"):
-        check(net, RGB, 256, parameters=8)
-    with pytest.raises(cr.ChainruleError, match="layout 'n,c,h,w' has one number a site; leave parameters out"):
-        check(net, RGB, 256, "n,c,h,w", parameters=7)
+    wanted = stack_dependence(mask_a)
+    assert bool(report.dependence.matrix[12 + 5, 5]) == wanted((1, 1, 1), (0, 1, 1)) is True
+    with pytest.raises(cr.ChainruleError, match=r"of shape \[3, 3, 4\] with 8 outputs a site is \[32, 24, 3, 4\]"):
+        run_check(net, RGB, 256, outputs_per_site=8)
+    with pytest.raises(cr.ChainruleError, match="layout 'n,c,h,w' has one output a site; leave outputs_per_site out"):
+        run_check(net, RGB, 256, "n,c,h,w", outputs_per_site=7)
 
 
 def test_a_large_report_is_told_without_a_list_of_its_pairs(monkeypatch):
     domain = Levels((3, 16, 16), 2)
     every = torch.ones(domain.sites, domain.sites, dtype=torch.bool)
-    report = LeakReport("net", domain, "n,c,h,w", natural(domain), Dependence(every, every), 1.0, "all")
+    report = LeakReport(
+        name="net", domain=domain, layout="n,c,h,w", order=natural(domain), dependence=Dependence(every, every),
+        largest_change=1.0, coverage="all",
+    )  # fmt: skip
     before = domain.sites * (domain.sites + 1) // 2
     monkeypatch.setattr(LeakReport, "leaks", property(lambda self: pytest.fail("all pairs were listed")))
-    monkeypatch.setattr(LeakReport, "leaking", property(lambda self: pytest.fail("all pairs were listed")))
+    monkeypatch.setattr(LeakReport, "leaks_by_output", property(lambda self: pytest.fail("all pairs were listed")))
     words = str(report)
-    assert f"net leaks: 768 of its 768 outputs see what is not before them ({before:,} pairs)" in words
-    assert "the logits of row 0, column 0, R see row 0, column 0, R\n" in words
-    assert sum(report.offsets.values()) == before
+    assert f"net leaks: 768 of its 768 outputs depend on sites that are not before them ({before:,} pairs)" in words
+    assert "the output of row 0, column 0, R depends on row 0, column 0, R\n" in words
+    assert sum(report.leaks_by_offset.values()) == before
 
 
 def test_an_error_names_the_type_and_the_device():
@@ -126,4 +137,4 @@ def test_an_error_names_the_type_and_the_device():
         return nn.functional.conv2d(x, weight, padding=1)
 
     with pytest.raises(cr.ChainruleError, match=r"fn raised RuntimeError: .* of scale 'unit', float32 on cpu"):
-        check(fn, GRAY, LEVELS)
+        run_check(fn, GRAY, LEVELS)

@@ -8,11 +8,22 @@ from functools import partial
 import pytest
 import torch
 import torch.nn.functional as F
-from tests.checks.test_leak_check import CK, check, made
 from torch import nn
 
 import chainrule as cr
-from tests.support.planted_leaks import GRAY, LEVELS, RGB, Masked, Mutating, mask_a, mask_b, stack
+from tests.support.planted_leaks import (
+    CK,
+    GRAY,
+    LEVELS,
+    RGB,
+    MaskedConv,
+    MutatingConv,
+    build,
+    mask_a,
+    mask_b,
+    masked_stack,
+    run_check,
+)
 
 OF_SCRIPTS = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
 
@@ -36,8 +47,8 @@ class Hidden(nn.Module):
         return self.net(x)
 
 
-HIDDEN = made(Hidden)
-PAIRS = check(HIDDEN, (1, 4, 4)).leaks
+HIDDEN = build(Hidden)
+PAIRS = run_check(HIDDEN, (1, 4, 4)).leaks
 
 
 class Holder:
@@ -82,16 +93,16 @@ WAYS = {
 @pytest.mark.parametrize("way", WAYS)
 def test_weights_are_moved_whatever_way_a_module_is_given(way):
     before = copy.deepcopy(HIDDEN.state_dict())
-    report = check(WAYS[way](), (1, 4, 4))
+    report = run_check(WAYS[way](), (1, 4, 4))
     assert len(PAIRS) == 58
     assert report.leaks == PAIRS
-    assert "6 with weights moved" in report.ran
+    assert "6 with perturbed weights" in report.coverage
     assert all(torch.equal(before[name], tensor) for name, tensor in HIDDEN.state_dict().items())
 
 
 def test_a_method_is_called_in_evaluation_mode_and_in_the_type_of_its_weights():
-    net = made(lambda: nn.Sequential(stack(GRAY, mask_a), nn.Dropout())).double()
-    assert check(net.forward, GRAY).passed
+    net = build(lambda: nn.Sequential(masked_stack(GRAY, mask_a), nn.Dropout())).double()
+    assert run_check(net.forward, GRAY).passed
     assert net.training
 
 
@@ -102,11 +113,11 @@ def frozen(net, *parts):
 
 
 NO_VERDICT = {
-    "a function": (lambda: lambda x: torch.zeros(len(x), LEVELS, 4, 4), "give the nn.Module itself, or one that wraps"),
+    "a function": (lambda: lambda x: torch.zeros(len(x), LEVELS, 4, 4), "pass the nn.Module itself, or one that wraps"),
     "a frozen head": (lambda: (net := Hidden()) and frozen(net, net.net[2]), r"frozen.*call requires_grad_\(True\)"),
     "all frozen": (lambda: frozen(Hidden()), r"frozen.*call requires_grad_\(True\)"),
-    "a frozen script": (lambda: torch.jit.freeze(torch.jit.script(Hidden().eval())), "give the nn.Module itself"),
-    "the wrong module": (lambda: closed_over_two(HIDDEN, Hidden().state_dict()), "give the nn.Module itself"),
+    "a frozen script": (lambda: torch.jit.freeze(torch.jit.script(Hidden().eval())), "pass the nn.Module itself"),
+    "the wrong module": (lambda: closed_over_two(HIDDEN, Hidden().state_dict()), "pass the nn.Module itself"),
 }
 
 
@@ -120,13 +131,13 @@ def closed_over_two(net, state):
 @pytest.mark.parametrize("name", NO_VERDICT)
 def test_where_nothing_is_seen_and_weights_may_hide_it_there_is_no_verdict(name):
     make, message = NO_VERDICT[name]
-    with pytest.raises(cr.ChainruleError, match=rf"sees nothing of its input, so nothing can be said.*{message}") as e:
-        check(made(make), (1, 4, 4))
+    with pytest.raises(cr.ChainruleError, match=rf"depends on no input, so nothing can be said.*{message}") as e:
+        run_check(build(make), (1, 4, 4))
     assert "\n" not in str(e.value)
 
 
 def test_of_one_site_there_is_nothing_to_see():
-    assert check(lambda x: torch.zeros(len(x), LEVELS, 1, 1), (1, 1, 1)).passed
+    assert run_check(lambda x: torch.zeros(len(x), LEVELS, 1, 1), (1, 1, 1)).passed
 
 
 class BakedIn(nn.Conv2d):
@@ -134,15 +145,15 @@ class BakedIn(nn.Conv2d):
 
     def __init__(self, *args):
         super().__init__(*args)
-        self.kept = Masked((self.in_channels, self.out_channels), 1, mask_a).mask
+        self.open_mask = MaskedConv((self.in_channels, self.out_channels), 1, mask_a).mask
         with torch.no_grad():
-            self.weight *= self.kept
+            self.weight *= self.open_mask
 
 
 class MaskIsAParameter(nn.Conv2d):
     def __init__(self, *args):
         super().__init__(*args)
-        mask = Masked((self.in_channels, self.out_channels), 1, mask_a).mask
+        mask = MaskedConv((self.in_channels, self.out_channels), 1, mask_a).mask
         self.mask = nn.Parameter(mask, requires_grad=False)
 
     def forward(self, x):
@@ -154,10 +165,10 @@ class GradientIsMasked(BakedIn):
 
     def __init__(self, *args):
         super().__init__(*args)
-        self.weight.register_hook(lambda gradient: gradient * self.kept)
+        self.weight.register_hook(lambda gradient: gradient * self.open_mask)
 
 
-class WhileTraining(Masked):
+class WhileTraining(MaskedConv):
     """Writes its mask into its weight in training mode alone."""
 
     def forward(self, x):
@@ -168,7 +179,7 @@ class WhileTraining(Masked):
 
 def trained_once(kind):
     """A stack of colour whose masks were written into its weights by one call in training mode."""
-    net = stack(RGB, mask_a, kind=kind)
+    net = masked_stack(RGB, mask_a, kind=kind)
     net(torch.zeros(1, *RGB))
     return net
 
@@ -177,7 +188,7 @@ MASKED = {
     "frozen values": (lambda: BakedIn(1, LEVELS, 3, 1, 1).requires_grad_(False), GRAY),
     "a parameter": (lambda: MaskIsAParameter(1, LEVELS, 3, 1, 1), GRAY),
     "a hook": (lambda: GradientIsMasked(1, LEVELS, 3, 1, 1), GRAY),
-    "written back": (lambda: trained_once(Mutating), RGB),
+    "written back": (lambda: trained_once(MutatingConv), RGB),
     "written back while training": (lambda: trained_once(WhileTraining), RGB),
 }
 
@@ -185,9 +196,9 @@ MASKED = {
 @pytest.mark.parametrize("name", MASKED)
 def test_what_a_mask_closes_stays_closed(name):
     make, shape = MASKED[name]
-    report = check(made(make), shape)
+    report = run_check(build(make), shape)
     assert report.passed, report
-    assert report.past_seen > 0
+    assert report.past_coverage > 0
 
 
 @pytest.mark.parametrize("layers", [1, 3])
@@ -196,19 +207,21 @@ def test_zeros_that_one_step_of_training_moves_are_moved(layers):
         free = [nn.Conv2d(6, 6, 3, padding=1) for _ in range(layers)]
         for each in free:
             nn.init.dirac_(each.weight)
-        return nn.Sequential(Masked((1, 6), 1, mask_a), *free, nn.ReLU(), Masked((6, LEVELS), 1, mask_b, size=1))
+        return nn.Sequential(
+            MaskedConv((1, 6), 1, mask_a), *free, nn.ReLU(), MaskedConv((6, LEVELS), 1, mask_b, size=1)
+        )
 
-    net = made(make)
+    net = build(make)
     now = seen_of(net)
     assert not now[~torch.ones(20, 20).tril(-1).bool()].any()
-    report = check(net, GRAY)
+    report = run_check(net, GRAY)
     assert not report.passed
-    assert report.to_dict()["only_at_moved_weights"]
+    assert report.to_dict()["only_with_perturbed_weights"]
     step(net)
     after = seen_of(net)
-    assert ((after & report.wrong) == after.triu()).all()
+    assert ((after & report.leak_mask) == after.triu()).all()
     assert after.triu().any()
-    assert not check(made(lambda: BakedIn(1, LEVELS, 3, 1, 1)), GRAY).passed
+    assert not run_check(build(lambda: BakedIn(1, LEVELS, 3, 1, 1)), GRAY).passed
 
 
 def step(net):
@@ -231,7 +244,7 @@ class Worn(nn.Module):
 
     def __init__(self, copied=True):
         super().__init__()
-        self.net = nn.Sequential(stack(GRAY, mask_a), nn.BatchNorm2d(LEVELS), nn.Dropout(0.5))
+        self.net = nn.Sequential(masked_stack(GRAY, mask_a), nn.BatchNorm2d(LEVELS), nn.Dropout(0.5))
         self.net[0].eval()
         self.register_buffer("calls", torch.zeros(()))
         self.register_buffer("spread", torch.ones(1, 1).expand(2, 3))
@@ -250,13 +263,13 @@ class Worn(nn.Module):
 @pytest.mark.parametrize("copied", [True, False])
 @pytest.mark.parametrize("way", [lambda net: net, lambda net: net.forward, lambda net: lambda x: net(x)])
 def test_a_module_stays_as_it_was(copied, way):
-    model = made(lambda: Worn(copied))
+    model = build(lambda: Worn(copied))
     state, modes = copy.deepcopy(model.state_dict()), [each.training for each in model.modules()]
     tensors = {name: (tensor, tensor.data_ptr()) for name, tensor in model.state_dict(keep_vars=True).items()}
     random = torch.get_rng_state()
-    report = check(way(model), GRAY)
+    report = run_check(way(model), GRAY)
     assert report.passed
-    assert "6 with weights moved" in report.ran
+    assert "6 with perturbed weights" in report.coverage
     assert [each.training for each in model.modules()] == modes
     assert {name: tensor.tolist() for name, tensor in model.state_dict().items()} == {
         name: tensor.tolist() for name, tensor in state.items()
@@ -275,10 +288,10 @@ def test_a_module_gets_its_state_back_when_it_raises():
             super().forward(x)
             raise KeyError("no\nsuch layer")
 
-    model = made(Raises)
-    raised = r"Raises raised KeyError: .*such layer' \(test_check_leak_weights.py, line \d+\); it was given images"
+    model = build(Raises)
+    raised = r"Raises raised KeyError: .*such layer' \(test_leak_check_weights.py, line \d+\); its input was images"
     with pytest.raises(cr.ChainruleError, match=raised) as e:
-        check(model, GRAY)
+        run_check(model, GRAY)
     assert "\n" not in str(e.value)
     assert model.training
     assert (model.calls.item(), model.scale.tolist(), model.last) == (0, [1, 1, 1], None)
@@ -289,7 +302,7 @@ class Expanded(nn.Conv2d):
 
     def __init__(self):
         super().__init__(1, LEVELS, 3, padding=1)
-        mask = Masked((1, 1), 1, mask_a).mask
+        mask = MaskedConv((1, 1), 1, mask_a).mask
         self.register_buffer("mask", mask.expand_as(self.weight))
 
     def forward(self, x):
@@ -297,15 +310,15 @@ class Expanded(nn.Conv2d):
 
 
 def test_a_buffer_that_is_expanded_is_no_obstacle():
-    model = made(Expanded).train()
-    assert check(model, GRAY).passed
+    model = build(Expanded).train()
+    assert run_check(model, GRAY).passed
     assert model.training
     assert model.mask.stride()[0] == 0
 
 
 def test_lazy_weights_are_refused():
     with pytest.raises(cr.ChainruleError, match="a lazy module has weights without a size; call the model on a batch"):
-        check(nn.LazyConv2d(LEVELS, 1), GRAY)
+        run_check(nn.LazyConv2d(LEVELS, 1), GRAY)
 
 
 def test_the_error_of_a_gradient_is_told():
@@ -318,9 +331,10 @@ def test_the_error_of_a_gradient_is_told():
         def backward(ctx, gradient):
             raise RuntimeError("no way back")
 
-    report = check(lambda x: Refuses.apply(x), (1, 1, 3), layout="n,c,h,w", order="reverse")
+    report = run_check(lambda x: Refuses.apply(x), (1, 1, 3), layout="n,c,h,w", order="reverse")
     assert (
-        "by change alone (with gradients on, at images of float32, it raised RuntimeError: no way back)" in report.ran
+        "by perturbation only (with gradients on, at images of float32, it raised RuntimeError: no way back)"
+        in report.coverage
     )
-    assert "by change alone (the outputs have no gradient)" in check(HIDDEN.quiet, (1, 4, 4)).ran
-    assert check(made(lambda: stack(GRAY, mask_a)), GRAY, layout=CK).seen.by_gradient
+    assert "by perturbation only (the outputs have no gradient)" in run_check(HIDDEN.quiet, (1, 4, 4)).coverage
+    assert run_check(build(lambda: masked_stack(GRAY, mask_a)), GRAY, layout=CK).dependence.has_gradient

@@ -11,7 +11,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.cli import main
-from tests.support.runs import contents
+from tests.support.runs import file_contents
 
 BITS = np.random.default_rng(0).integers(0, 2, (60, 4, 4), dtype=np.uint8)
 LONG = "x" * 300
@@ -47,7 +47,7 @@ def folder(tmp_path_factory):
 def refused(folder, capsys, monkeypatch):
     """Runs a command that must fail, in the folder; returns what it said, once that is one line and nothing changed."""
     monkeypatch.chdir(folder)
-    before = contents(folder), sorted(folder.rglob("*"))
+    before = file_contents(folder), sorted(folder.rglob("*"))
     capsys.readouterr()
 
     def run(*argv: str) -> str:
@@ -55,7 +55,7 @@ def refused(folder, capsys, monkeypatch):
         printed = capsys.readouterr().err
         assert printed.startswith("chainrule: error: ")
         assert printed.count("\n") == 1
-        assert (contents(folder), sorted(folder.rglob("*"))) == before
+        assert (file_contents(folder), sorted(folder.rglob("*"))) == before
         return printed.removeprefix("chainrule: error: ")
 
     return run

@@ -10,10 +10,10 @@ import torch
 from PIL import Image
 
 import chainrule as cr
-from chainrule.checks.variants import moved
-from chainrule.domains.orders import SIDES
+from chainrule.checks.variants import perturbed_copy
+from chainrule.domains import SIDES
 from chainrule.inference.regions import NAMES, region
-from tests.support.runs import contents
+from tests.support.runs import file_contents
 from tests.support.terminal import commands
 
 DOMAIN = cr.Binary((1, 4, 6))
@@ -25,29 +25,29 @@ SIZE = ["--model.blocks", "0", "--model.features", "1", "--epochs", "1"]
 
 
 def family(**options) -> cr.MADE:
-    return moved(cr.MADE(DOMAIN, hidden=(12,), agnostic="order", **options), 1)
+    return perturbed_copy(cr.MADE(DOMAIN, hidden=(12,), agnostic="order", **options), 1)
 
 
 def cnn(side: str) -> cr.PixelCNN:
-    return moved(cr.PixelCNN(DOMAIN, blocks=1, features=2, order=side), 1)
+    return perturbed_copy(cr.PixelCNN(DOMAIN, blocks=1, features=2, order=side), 1)
 
 
 def certain() -> cr.MADE:
     """A model that all but knows the lower half from the upper one, so that few particles agree with what is given."""
-    model = moved(cr.MADE(DOMAIN, hidden=(8,), direct_connections=True), 3)
+    model = perturbed_copy(cr.MADE(DOMAIN, hidden=(8,), direct_connections=True), 3)
     with torch.no_grad():
         model.skip.weight.mul_(40)
     return model
 
 
 MODELS = {
-    "plain": lambda: moved(cr.MADE(DOMAIN, hidden=(8,)), 1),
+    "plain": lambda: perturbed_copy(cr.MADE(DOMAIN, hidden=(8,)), 1),
     "family": family,
     "cycle": lambda: family(num_masks=3),
     "cnn": lambda: cnn("top"),
     "certain": certain,
     "two": lambda: cr.Ensemble([cnn("top"), cnn("bottom")]),
-    "twice": lambda: cr.Ensemble([cnn("top"), moved(cr.MADE(DOMAIN, hidden=(8,)), 1)]),
+    "twice": lambda: cr.Ensemble([cnn("top"), perturbed_copy(cr.MADE(DOMAIN, hidden=(8,)), 1)]),
     "families": lambda: cr.Ensemble([family(), family(seed=1)]),
     "rows": lambda: cr.MADE(cr.Binary((6,)), hidden=(4,)),
     "thin": lambda: cr.MADE(cr.Binary((1, 2, 8)), hidden=(4,)),
@@ -249,7 +249,7 @@ REFUSED = {
 
 @pytest.mark.parametrize(("model", "words"), REFUSED, ids=lambda each: each[:40])
 def test_what_is_refused_is_one_line_and_no_file(model, words, complete, folder, tmp_path):
-    before = contents(folder)
+    before = file_contents(folder)
     keep, *options = re.split(r" (?=--)", words)
     status, said, err, arrays = complete(model, keep, *" ".join(options).split())
     notes, _, error = err.rpartition("chainrule: error: ")
@@ -257,7 +257,7 @@ def test_what_is_refused_is_one_line_and_no_file(model, words, complete, folder,
     assert notes in ("", NOTE)
     assert REFUSED[model, words] in error
     assert error.count("\n") == 1
-    assert contents(folder) == before
+    assert file_contents(folder) == before
     assert not list(tmp_path.iterdir())
 
 
@@ -270,7 +270,7 @@ def test_an_image_model_is_trained_from_any_side(side, complete, folder, tmp_pat
     words = ["train", "pixelcnn", "--data", "x.npz", "--model.order", side, "--out", tmp_path / "run"]
     assert run(*words, *SIZE)[0] == 0
     model = cr.load(tmp_path / "run")
-    assert model.turn.side == side
+    assert model.orientation.side == side
     assert model.order == cr.PixelCNN(DOMAIN, blocks=0, features=1, order=side).order
     _, said, _, _ = complete(tmp_path / "run", side)
     assert said[1] == "exact draws: what is given comes first in the order of the model"
@@ -281,7 +281,7 @@ def test_an_order_stands_in_a_configuration_too_and_is_kept_on_resuming(folder, 
     (tmp_path / "c.yaml").write_text("model: {order: right, layers: 1, features: 1}\nepochs: 1\n")
     words = ["train", "row-lstm", "--data", "x.npz", "--config", tmp_path / "c.yaml", "--out", tmp_path / "run"]
     assert run(*words)[0] == 0
-    assert cr.load(tmp_path / "run").turn.side == "right"
+    assert cr.load(tmp_path / "run").orientation.side == "right"
     assert run(*words, "--resume")[0] == 0
     status, _, err = run(*words, "--resume", "--model.order", "left")
     assert status == 2

@@ -79,7 +79,7 @@ def test_a_table_without_gaps_keeps_one_order_and_tells_how_it_reads_columns(run
 
 
 def test_small_tables_are_trained_for_more_epochs_unless_it_is_said_how_long(run, folder, monkeypatch):
-    monkeypatch.setattr(sys.modules["chainrule.training.fit"], "UPDATES", 60)
+    monkeypatch.setattr(sys.modules["chainrule.training.fit"], "TABLE_UPDATES", 60)
     assert run("train", "independent", "--data", "whole.csv", "--out", "long", "--batch-size", 80)[0] == 0
     assert len((folder / "long" / "metrics.csv").read_text().splitlines()) == 1 + 30
     assert run("train", "independent", "--data", "whole.csv", "--out", "short", "--epochs", 2)[0] == 0

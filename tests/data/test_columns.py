@@ -212,8 +212,8 @@ def test_rows_are_places_and_numbers():
     rows = to_rows(PEOPLE, table)
     assert rows.values.dtype == torch.float64
     assert torch.equal(rows.values.nan_to_num(99), torch.tensor(expected, dtype=torch.float64).nan_to_num(99))
-    assert not rows.unseen.any()
-    assert rows.notes == ()
+    assert not rows.unknown.any()
+    assert rows.messages == ()
 
 
 def test_columns_are_found_by_name_in_any_order():
@@ -221,20 +221,20 @@ def test_columns_are_found_by_name_in_any_order():
     mixed = PEOPLE[["job", "balance", "height", "sex", "age"]].assign(id=range(4))
     rows = to_rows(mixed, table)
     assert torch.equal(rows.values.nan_to_num(99), to_rows(PEOPLE, table).values.nan_to_num(99))
-    assert rows.notes == ("columns passed over, since the model does not know them: id",)
+    assert rows.messages == ("columns passed over, since the model does not know them: id",)
 
 
 def test_unseen_values_are_told_from_missing_ones():
     table, _ = infer_table(PEOPLE)
     rows = to_rows(PEOPLE.assign(job=["pilot", None, "pilot", "cook"], sex=["f", "x", "f", None]), table)
-    assert rows.unseen.nonzero().tolist() == [[0, 2], [1, 1], [2, 2]]
-    assert rows.values[rows.unseen].isnan().all()
-    assert rows.strange == {"sex": {"x": 1}, "job": {"pilot": 2}}
-    assert rows.in_words() == ["column 'sex' has 'x' (1)", "column 'job' has 'pilot' (2)"]
+    assert rows.unknown.nonzero().tolist() == [[0, 2], [1, 1], [2, 2]]
+    assert rows.values[rows.unknown].isnan().all()
+    assert rows.unknown_counts == {"sex": {"x": 1}, "job": {"pilot": 2}}
+    assert rows.describe_unknown() == ["column 'sex' has 'x' (1)", "column 'job' has 'pilot' (2)"]
     with pytest.raises(
         ChainruleError, match=r"^new.csv: column 'sex' has 'x' \(1\), which the table that the model knows"
     ):
-        rows.known("new.csv")
+        rows.require_known("new.csv")
 
 
 @pytest.mark.parametrize(
@@ -255,7 +255,7 @@ def test_unseen_values_are_told_from_missing_ones():
 def test_a_level_is_known_however_it_is_written(levels, values, places):
     rows = to_rows(pd.DataFrame({"x": values}), Table([Column("x", "categorical", levels)]))
     assert [None if place != place else place for place in rows.values[:, 0].tolist()] == places
-    assert not rows.unseen.any()
+    assert not rows.unknown.any()
 
 
 def test_numbers_in_strings_are_numbers():

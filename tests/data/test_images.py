@@ -60,7 +60,7 @@ def test_other_files_are_passed_over_and_counted(tmp_path):
     (tmp_path / ".thumbnails").mkdir()
     for name in ("notes.txt", "labels.csv", ".hidden.png", ".thumbnails/0.png"):
         (tmp_path / name).write_text("not an image")
-    assert "files not read, neither PNG nor JPEG: 2" in load_data(tmp_path).notes
+    assert "files not read, neither PNG nor JPEG: 2" in load_data(tmp_path).messages
 
 
 def test_gray_images_are_binarized_like_gray_arrays(tmp_path):
@@ -106,8 +106,8 @@ def test_a_data_set_of_the_hub_keeps_its_splits(hub):
     assert data.domain == Levels((3, 5, 6), 256)
     assert data.train.values().tolist() == RGB[:8].transpose(0, 3, 1, 2).tolist()
     assert data.test.values().tolist() == RGB[8:].transpose(0, 3, 1, 2).tolist()
-    assert data.notes[0] == "splits not read: extra"
-    assert data.notes[-1] == "splits as in the source, without valid"
+    assert data.messages[0] == "splits not read: extra"
+    assert data.messages[-1] == "splits as in the source, without valid"
 
 
 def test_a_data_set_of_the_hub_with_train_alone_is_split(hub):

@@ -41,7 +41,7 @@ def test_digits_are_1797_images_of_17_levels():
     assert data.domain == Levels((1, 8, 8), 17)
     assert [len(data.train), len(data.valid), len(data.test)] == [1297, 250, 250]
     assert data.train.values().max() == 16
-    assert "no splits in the source: 1297 train, 250 valid, 250 test, drawn with seed 0" in data.notes
+    assert "no splits in the source: 1297 train, 250 valid, 250 test, drawn with seed 0" in data.messages
 
 
 def test_digits_quantise_on_their_own_scale():
@@ -63,7 +63,7 @@ def test_an_archive_with_splits_keeps_them(gray_file):
     assert data.train.values().tolist() == GRAY[:30, None].tolist()
     assert data.valid.values().tolist() == GRAY[30:35, None].tolist()
     assert data.test.values().tolist() == GRAY[35:, None].tolist()
-    assert data.notes == ("gray values on the scale 0 … 255", "splits as in the source")
+    assert data.messages == ("gray values on the scale 0 … 255", "splits as in the source")
 
 
 @pytest.mark.parametrize("name", ["valid", "validation", "val"])
@@ -72,14 +72,14 @@ def test_the_validation_split_has_three_names(tmp_path, name):
     data = load_data(tmp_path / "x.NPZ.npz")
     assert data.valid.values().tolist() == GRAY[:5, None].tolist()
     assert data.train is None
-    assert "splits as in the source, without train" in data.notes
+    assert "splits as in the source, without train" in data.messages
 
 
 def test_labels_are_passed_over_even_if_pickled(tmp_path):
     labels = np.array([None] * 40)
     np.savez(tmp_path / "x.npz", images=GRAY, images_labels=labels, labels=labels)
     data = load_data(tmp_path / "x.npz")
-    assert "arrays not read: images_labels, labels" in data.notes
+    assert "arrays not read: images_labels, labels" in data.messages
     assert len(data.train) == 32
 
 
@@ -118,7 +118,9 @@ def test_one_array_is_split_by_seed(tmp_path, n, held):
     data = load_data(str(tmp_path / "x.npy"), seed=5)
     assert [len(data.train), len(data.valid), len(data.test)] == [n - 2 * held, held, held]
     assert rows_of(data) == sorted(map(tuple, GRAY[:n].reshape(n, -1).tolist()))
-    assert f"no splits in the source: {n - 2 * held} train, {held} valid, {held} test, drawn with seed 5" in data.notes
+    assert (
+        f"no splits in the source: {n - 2 * held} train, {held} valid, {held} test, drawn with seed 5" in data.messages
+    )
 
 
 def test_the_split_is_the_seeds(tmp_path):
@@ -148,7 +150,7 @@ def test_the_domain_is_inferred_and_said(tmp_path, array, domain, note):
     np.save(tmp_path / "x.npy", array)
     data = load_data(tmp_path / "x.npy")
     assert data.domain == domain
-    assert any(note in each for each in data.notes)
+    assert any(note in each for each in data.messages)
 
 
 def test_the_domain_comes_from_all_splits_together(tmp_path):
@@ -174,7 +176,7 @@ def test_fractions_are_gray_values_if_something_converts_them(tmp_path):
         assert fractions.domain == gray.domain
         assert torch.equal(fractions.train.values(3), gray.train.values(3))
         assert torch.equal(fractions.test.values(), gray.test.values())
-        assert fractions.notes[0] == "fractions in [0, 1] were read as gray values: round(255 · value)"
+        assert fractions.messages[0] == "fractions in [0, 1] were read as gray values: round(255 · value)"
 
 
 def test_a_threshold_is_at_half_of_full_scale(gray_file):
@@ -188,7 +190,7 @@ def test_levels_are_quantised_as_said(gray_file, levels):
     data = load_data(gray_file, levels=levels)
     assert data.domain == Levels((1, 6, 5), levels)
     assert data.train.values().tolist() == np.rint(GRAY[:30, None] * ((levels - 1) / 255)).astype(int).tolist()
-    assert f"quantised to {levels} levels" in data.notes[0]
+    assert f"quantised to {levels} levels" in data.messages[0]
 
 
 def test_a_fixed_draw_is_the_same_at_every_epoch(gray_file):

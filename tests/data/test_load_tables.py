@@ -23,9 +23,9 @@ def test_load_data_splits_a_table_by_the_seed(tmp_path):
     data = load_data(csv(tmp_path), seed=3)
     assert isinstance(data.domain, Table)
     assert [len(data.train), len(data.valid), len(data.test)] == [32, 4, 4]
-    assert data.parted
+    assert data.randomly_split
     assert data.train.values().dtype == torch.float64
-    assert data.notes[-1] == "no splits in the source: 32 train, 4 valid, 4 test, drawn with seed 3"
+    assert data.messages[-1] == "no splits in the source: 32 train, 4 valid, 4 test, drawn with seed 3"
     whole = to_rows(read_frame(tmp_path / "people.csv"), data.domain).values
     parts = torch.cat([data.train.values(), data.valid.values(), data.test.values()])
     assert sorted(map(str, parts.tolist())) == sorted(map(str, whole.tolist()))
@@ -44,12 +44,12 @@ def test_a_recipe_repeats_a_table(tmp_path):
         "drop": ["id"],
         "missing": ["?"],
     }
-    assert Preprocessing.from_dict(recipe) == data.preprocessing == data.train.recipe
+    assert Preprocessing.from_dict(recipe) == data.preprocessing == data.train.preprocessing
     again, known = load_data(path, **recipe), load_data(path, **recipe, domain=data.domain)
     assert again.domain == known.domain == data.domain
     assert again.test.digest == known.test.digest == data.test.digest
     assert [column.kind for column in data.domain.columns] == ["categorical", "binary", "binary", "real", "real"]
-    assert known.notes == ("no splits in the source: 16 train, 2 valid, 2 test, drawn with seed 1",)
+    assert known.messages == ("no splits in the source: 16 train, 2 valid, 2 test, drawn with seed 1",)
 
 
 def test_only_training_rows_are_measured(tmp_path):
@@ -62,7 +62,7 @@ def test_only_training_rows_are_measured(tmp_path):
 def test_missing_words_are_missing_in_parquet_too(tmp_path):
     frame = pd.DataFrame({"job": ["?", "cook", "nurse"], "size": pd.Categorical(["low", "?", "mid"]), "n": [1, 2, 3]})
     frame.to_parquet(tmp_path / "x.parquet")
-    read = read_frame(tmp_path / "x.parquet", ["?"])
+    read = read_frame(tmp_path / "x.parquet", missing=["?"])
     assert read.isna().sum().tolist() == [1, 1, 0]
     assert list(read["size"].cat.categories) == ["low", "mid"]
 

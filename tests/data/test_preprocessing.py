@@ -44,18 +44,20 @@ def test_a_recipe_that_cannot_be_is_refused(recipe, message):
 @pytest.mark.parametrize("levels", [2, 3, 4, 5, 7, 8, 16, 17, 32, 64, 100, 128, 200, 255, 256])
 def test_quantisation_rounds_to_the_nearest_level_for_every_gray_value(levels):
     exact = [round(Fraction(gray * (levels - 1), 255)) for gray in range(256)]  # no value lies halfway
-    assert quantise(ALL_GRAY, levels, 255).tolist() == exact
+    assert quantise(ALL_GRAY, levels, full_scale=255).tolist() == exact
 
 
 def test_quantisation_to_every_gray_value_changes_nothing():
-    assert torch.equal(quantise(ALL_GRAY, 256, 255), ALL_GRAY)
-    assert torch.equal(quantise(ALL_GRAY[:17], 17, 16), ALL_GRAY[:17])
+    assert torch.equal(quantise(ALL_GRAY, 256, full_scale=255), ALL_GRAY)
+    assert torch.equal(quantise(ALL_GRAY[:17], 17, full_scale=16), ALL_GRAY[:17])
 
 
 @pytest.mark.parametrize("full_scale", [16, 255])
 def test_two_levels_are_a_threshold_at_half_of_full_scale(full_scale):
     gray = ALL_GRAY[: full_scale + 1]
-    assert quantise(gray, 2, full_scale).tolist() == [int(2 * value >= full_scale) for value in gray.tolist()]
+    assert quantise(gray, 2, full_scale=full_scale).tolist() == [
+        int(2 * value >= full_scale) for value in gray.tolist()
+    ]
 
 
 @pytest.mark.parametrize(("gray", "full_scale"), [(1, 255), (37, 255), (128, 255), (254, 255), (5, 16), (15, 16)])

@@ -11,9 +11,7 @@ import torch
 from pandas.testing import assert_frame_equal
 
 import chainrule as cr
-from chainrule.data import infer_table, load_data, read_frame, to_frame, to_rows
-from chainrule.data.frames import read_fields
-from chainrule.data.rows import fill
+from chainrule.data import fill_missing, infer_table, load_data, read_fields, read_frame, to_frame, to_rows
 from chainrule.errors import ChainruleError
 from tests.support.terminal import commands
 
@@ -77,7 +75,7 @@ def test_codes_that_differ_in_zeros_alone_are_different_levels(path):
     levels = {column.name: column.levels for column in data.domain.columns}
     assert levels["zip"] == ("00501", "04097", "10115", "501")
     assert levels["count"] == ("1", "3", "5")
-    rows = to_rows(read_frame(path, ["?"], data.domain), data.domain)
+    rows = to_rows(read_frame(path, missing=["?"], table=data.domain), data.domain)
     assert rows.values[:, 0].tolist() == [1, 2, 3, 0]
 
 
@@ -85,7 +83,7 @@ def test_levels_that_are_whole_numbers_are_known_with_a_point_and_without(tmp_pa
     table, _ = infer_table(pd.DataFrame({"x": ["1", "2.0", "v1", "007"]}))
     rows = to_rows(pd.DataFrame({"x": ["1.0", "2", "v1.0", "7", "7.0"]}), table)
     assert rows.values[:2, 0].tolist() == [table.columns[0].levels.index("1"), table.columns[0].levels.index("2.0")]
-    assert rows.unseen[:, 0].tolist() == [False, False, True, True, True]
+    assert rows.unknown[:, 0].tolist() == [False, False, True, True, True]
 
 
 def test_codes_are_noted():
@@ -95,10 +93,10 @@ def test_codes_are_noted():
 
 def test_words_are_filled_in_as_the_column_writes_them(path):
     data = load_data(path, drop="id,zip,note", missing="?")
-    rows = to_rows(read_frame(path, ["?"], data.domain), data.domain)
+    rows = to_rows(read_frame(path, missing=["?"], table=data.domain), data.domain)
     values = rows.values.clone()
     values[1], values[2, 2] = torch.tensor([4.0, 7.0, 0.0], dtype=torch.float64), 0.0
-    filled = fill(read_fields(path), to_frame(values, data.domain), rows.values.isnan().numpy())
+    filled = fill_missing(read_fields(path), to_frame(values, data.domain), missing=rows.values.isnan().numpy())
     expected = TEXT.replace("NA,,?,FALSE", "NA,4,7.0,FALSE").replace("3.25,NA", "3.25,FALSE")
     assert filled.to_csv(index=False) == expected
 
@@ -116,7 +114,7 @@ def test_words_are_filled_in_as_the_column_writes_them(path):
     ],
 )
 def test_numbers_become_words(words, values, filled):
-    frame = fill(pd.DataFrame({"x": pd.Series(words, dtype="str")}), pd.DataFrame({"x": values}))
+    frame = fill_missing(pd.DataFrame({"x": pd.Series(words, dtype="str")}), pd.DataFrame({"x": values}))
     assert frame["x"].tolist() == filled
     assert frame["x"].dtype == "str"
 
@@ -135,7 +133,7 @@ def test_numbers_become_words(words, values, filled):
     ],
 )
 def test_a_type_gives_way_to_what_it_cannot_hold(series, values, filled, dtype):
-    found = fill(pd.DataFrame({"x": series}), pd.DataFrame({"x": values}))["x"]
+    found = fill_missing(pd.DataFrame({"x": series}), pd.DataFrame({"x": values}))["x"]
     assert found.tolist() == filled
     assert found.dtype == dtype
 

@@ -137,11 +137,11 @@ def test_columns_that_no_kind_fits_are_refused(values, said):
     ],
 )
 def test_kinds_that_do_not_fit_are_refused(values, kind, said):
-    assert said in refusal(infer_table, pd.DataFrame({"x": values}), {"x": kind})
+    assert said in refusal(infer_table, pd.DataFrame({"x": values}), kinds={"x": kind})
 
 
 def test_many_categories_are_taken_where_they_are_called_so():
-    table, _ = infer_table(pd.DataFrame({"x": WORDS}), {"x": "categorical"})
+    table, _ = infer_table(pd.DataFrame({"x": WORDS}), kinds={"x": "categorical"})
     assert len(table.columns[0].levels) == 257
 
 
@@ -201,7 +201,7 @@ def test_values_of_no_such_column_are_refused(changed, said):
 
 
 def test_a_frame_of_other_columns_is_refused():
-    said = refusal(to_rows, pd.DataFrame({"age": [1], "weight": [2]}), TABLE, "new.csv")
+    said = refusal(to_rows, pd.DataFrame({"age": [1], "weight": [2]}), TABLE, source="new.csv")
     assert said == (
         "new.csv has no column 'job', 'height', which the table that the model knows has; those of new.csv are "
         "'age', 'weight'"
@@ -264,4 +264,4 @@ def test_levels_that_are_ambiguous_do_not_hide_others():
     table = Table([Column("x", "categorical", ("1", "1.0", "2"))])
     rows = to_rows(pd.DataFrame({"x": ["1", "1.0", "3"]}), table)
     assert rows.values[:2].tolist() == [[0.0], [1.0]]
-    assert rows.strange == {"x": {"3": 1}}
+    assert rows.unknown_counts == {"x": {"3": 1}}

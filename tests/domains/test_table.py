@@ -10,11 +10,10 @@ import pytest
 import torch
 
 from chainrule.checkpoint import load, save
-from chainrule.checks import is_distribution, no_leak, sample_frequencies
-from chainrule.checks.variants import moved
-from chainrule.distributions import Columns, Conditionals, Mixture
-from chainrule.domains import Binary, Column, Table, domain_from_dict
-from chainrule.domains.orders import shuffled
+from chainrule.checks import check_autoregressive_property, check_normalization, check_sample_frequencies
+from chainrule.checks.variants import perturbed_copy
+from chainrule.distributions import ColumnConditionals, Conditionals, LogisticMixture
+from chainrule.domains import Binary, Column, Table, domain_from_dict, shuffled
 from chainrule.errors import ChainruleError, TrainingStopped
 from chainrule.inference.conditioning import Imputation
 from chainrule.inference.evaluate import evaluate, log_prob_all
@@ -25,14 +24,13 @@ from chainrule.models.ensemble import Ensemble
 from chainrule.models.independent import Independent
 from chainrule.models.made import MADE
 from chainrule.seeding import generator
-from chainrule.training import fit
-from chainrule.training.trainer import Trainer
+from chainrule.training import Trainer, fit
 from tests.support.models import ZOO, age, change, few, gain, large, late, mixed, size, weather
 
 
 def rows(model, n, missing=0.0, seed=0):
     """Random rows of the model's table, a share of their values missing."""
-    x = model.domain.random(n, generator(seed))
+    x = model.domain.random_data(n, generator(seed))
     return torch.where(torch.rand(x.shape, generator=generator(seed, 1)) < missing, math.nan, x)
 
 
@@ -41,7 +39,7 @@ def rows(model, n, missing=0.0, seed=0):
 
 def test_blocks_answer_for_their_columns_in_any_order():
     coin, die = Conditionals(torch.randn(2, 2), binary=True), Conditionals(torch.randn(2, 1, 6), binary=False)
-    columns = Columns([(torch.tensor([2, 0]), coin), (torch.tensor([1]), die)])
+    columns = ColumnConditionals([(torch.tensor([2, 0]), coin), (torch.tensor([1]), die)])
     x = torch.tensor([[1, 5, 0], [0, 2, 1]])
     torch.testing.assert_close(columns.log_prob(x)[:, [2, 0]].float(), coin.log_prob(x[:, [2, 0]]))
     torch.testing.assert_close(
@@ -53,7 +51,7 @@ def test_blocks_answer_for_their_columns_in_any_order():
 def test_numbers_have_no_temperature_but_one():
     with pytest.raises(ChainruleError, match="temperature 1 alone"):
         sample(Independent(Table([age])), 2, temperature=0.5)
-    assert sample(moved(MADE(few), 3), 50, temperature=1e-3).unique(dim=0).shape[0] == 1
+    assert sample(perturbed_copy(MADE(few), 3), 50, temperature=1e-3).unique(dim=0).shape[0] == 1
 
 
 def test_columns_of_a_table_have_no_table_in_common():
@@ -148,18 +146,18 @@ def test_a_missing_value_is_no_input_and_no_target_of_the_others():
             known = ~x.isnan()
             for row in (0, 7, 23):
                 order, seed = model._draw(update, model.seed)
-                member = model.member(order.first(known[row]), seed)
+                member = model.member(order.with_first(known[row]), seed)
                 wanted = member.log_marginal(x[row : row + 1].nan_to_num(), known[row])
                 torch.testing.assert_close(before[row : row + 1], wanted)
 
 
 def test_what_is_known_of_a_row_is_the_sum_over_what_is_not():
-    model = MADE(few, hidden=(16,), order=shuffled(few, 2), agnostic="order")
+    model = MADE(few, hidden=(16,), order=shuffled(few, seed=2), agnostic="order")
     torch.nn.init.normal_(model.output.weight, generator=generator(1))
     outcomes = torch.cat(list(few.outcomes()))
     x = torch.tensor([[1.0, math.nan, 0.0, math.nan]], dtype=torch.float64)
     known = ~x.isnan()
-    member = model.member(model.order.first(known[0]))
+    member = model.member(model.order.with_first(known[0]))
     fitting = (outcomes == x)[:, known[0]].all(1)
     total = member.log_prob(outcomes[fitting]).exp().sum().log()
     torch.testing.assert_close(log_prob_all(model, x), total[None].detach())
@@ -200,11 +198,11 @@ def test_a_model_of_one_order_says_that_it_cannot_do_without_a_value(model):
 
 def test_an_ensemble_scores_what_is_known_as_a_whole_or_not_at_all():
     orders = [(0, 1, 2, 3), (3, 2, 1, 0)]
-    ensemble = Ensemble([moved(MADE(few, hidden=(8,), order=order), 1) for order in orders])
+    ensemble = Ensemble([perturbed_copy(MADE(few, hidden=(8,), order=order), 1) for order in orders])
     first = torch.tensor([[1.0, 0.0, math.nan, math.nan]], dtype=torch.float64)
     with pytest.raises(ChainruleError, match="values are missing"):
         log_prob_all(ensemble, first)  # the second of its models cannot
-    same = Ensemble([moved(MADE(few, hidden=(8,), seed=seed), 1) for seed in (0, 1)])
+    same = Ensemble([perturbed_copy(MADE(few, hidden=(8,), seed=seed), 1) for seed in (0, 1)])
     wanted = torch.stack([log_prob_all(model, first) for model in same.members]).logsumexp(0) - math.log(2)
     torch.testing.assert_close(log_prob_all(same, first), wanted)
 
@@ -223,8 +221,8 @@ def test_a_run_on_rows_with_gaps_is_resumed_bit_for_bit(tmp_path):
     stop = Trainer.update
     calls = []
 
-    def interrupted(self, batch, bar):
-        stop(self, batch, bar)
+    def interrupted(self, batch):
+        stop(self, batch)
         calls.append(1)
         if len(calls) == 2:
             signal.raise_signal(signal.SIGINT)
@@ -296,29 +294,29 @@ def test_a_run_of_a_table_with_missing_values_is_saved_and_loaded(tmp_path):
 
 @pytest.mark.parametrize("name", ["made, one real column", "made, mixed table"])
 def test_a_density_that_does_not_integrate_to_one_is_found(name, monkeypatch):
-    log_prob = Mixture.log_prob
-    monkeypatch.setattr(Mixture, "log_prob", lambda self, x: log_prob(self, x) + 0.01)
-    finding = is_distribution(ZOO[name]())
+    log_prob = LogisticMixture.log_prob
+    monkeypatch.setattr(LogisticMixture, "log_prob", lambda self, x: log_prob(self, x) + 0.01)
+    finding = check_normalization(ZOO[name]())
     assert finding.status == "failed"
     assert "sums to 1.010" in finding.detail
     assert "the conditional of column '" in finding.detail
 
 
 def test_draws_that_do_not_follow_their_distribution_are_found(monkeypatch):
-    icdf = Mixture.icdf
-    monkeypatch.setattr(Mixture, "icdf", lambda self, noise: icdf(self, noise**1.2))
-    finding = sample_frequencies(ZOO["made, one real column"]())
+    icdf = LogisticMixture.icdf
+    monkeypatch.setattr(LogisticMixture, "icdf", lambda self, noise: icdf(self, noise**1.2))
+    finding = check_sample_frequencies(ZOO["made, one real column"]())
     assert finding.status == "failed"
-    assert "the samples of column 'size' do not spread as its conditionals say" in finding.detail
+    assert "the samples of column 'size' do not have the distribution of its conditionals" in finding.detail
 
 
 def test_a_column_that_sees_itself_through_one_of_its_inputs_is_found():
     model = ZOO["made, mixed table"]()
     first = int(mixed.inputs[0])  # of those of 'weather', the last alone
     model.layers[0].mask[model.layers[0].mask[:, 0], first + 2] = True
-    finding = no_leak(model)
+    finding = check_autoregressive_property(model)
     assert finding.status == "failed"
-    assert "the conditional of column 'weather' sees column 'weather'" in finding.detail
+    assert "the conditional of column 'weather' depends on column 'weather'" in finding.detail
 
 
 # One value for several draws.
@@ -354,10 +352,10 @@ def test_one_value_for_draws_of_images_has_their_shape_and_type():
 def test_the_domain_counts_its_outcomes_and_numbers_them():
     outcomes = torch.cat(list(few.outcomes()))
     assert len(outcomes) == few.size == 12
-    assert few.number_of(outcomes).tolist() == list(range(12))
+    assert few.outcome_index(outcomes).tolist() == list(range(12))
     assert mixed.size == math.inf
-    assert not mixed.discrete
-    assert Table([age, change]).discrete
+    assert not mixed.is_discrete
+    assert Table([age, change]).is_discrete
     assert replace(age, name="x") != age
 
 

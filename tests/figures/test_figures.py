@@ -9,37 +9,36 @@ import torch
 from PIL import Image
 
 import chainrule.figures
-from chainrule.checks import dependence
-from chainrule.domains import Binary, Levels
-from chainrule.domains.orders import shuffled
+from chainrule.checks import measure_dependence
+from chainrule.domains import Binary, Levels, shuffled
 from chainrule.errors import ChainruleError
 from chainrule.figures import (
     completion_grid,
     completions_figure,
-    context_figure,
+    measured_receptive_fields_figure,
     distributions_figure,
-    grid,
-    learning_curves,
+    image_grid,
+    learning_curves_figure,
     likelihoods_figure,
     made_masks_figure,
-    nearest,
+    find_nearest,
     pixelcnn_masks_figure,
-    pixels_seen,
+    measure_receptive_field,
     samples_figure,
     save_figure,
     save_image,
     to_png,
 )
-from chainrule.figures.curves import nats_limits
-from chainrule.figures.data import telling_sites
-from chainrule.figures.masks import made_masks, whole_taps
-from chainrule.figures.pixels import GAP, GAP_GRAY, MISSING, SEAM_GRAY, starts, tinted
-from chainrule.figures.style import ACCENT
+from chainrule.figures.image_grids import GAP, GAP_GRAY, MISSING_COLOUR, SEAM_GRAY, tile_offsets, tint
+from chainrule.figures.learning_curves import nats_limits
+from chainrule.figures.made_masks import site_masks, full_kernel_mask
+from chainrule.figures.samples import informative_sites
+from chainrule.figures.style import ORANGE
 from chainrule.inference.evaluate import Evaluation
 from chainrule.models.independent import Independent
 from chainrule.models.made import MADE
 from chainrule.models.pixelcnn import PixelCNN
-from chainrule.training.history import History, Row
+from chainrule.training import EpochMetrics, History
 
 GRAY, COLOUR, BITS = Levels((1, 3, 4), 17), Levels((3, 4, 2), 256), Binary((1, 5, 5))
 
@@ -68,8 +67,8 @@ def cut(picture, tops, lefts, height, width, scale):
 @pytest.mark.parametrize("scale", [1, 3])
 def test_a_grid_shows_every_pixel_exactly(domain, scale):
     x, (_, height, width) = draw(domain, 7), domain.shape
-    picture = grid(x, domain, columns=3, scale=scale)
-    tops, lefts = starts(3, height * scale), starts(3, width * scale)
+    picture = image_grid(x, domain, columns=3, scale=scale)
+    tops, lefts = tile_offsets(3, height * scale), tile_offsets(3, width * scale)
     tiles = cut(picture, tops, lefts, height, width, scale)
     assert (tiles[:7] == scaled(x, domain)).all()
     assert (tiles[7:] == GAP_GRAY).all()
@@ -78,7 +77,7 @@ def test_a_grid_shows_every_pixel_exactly(domain, scale):
 
 
 def test_tiles_are_set_apart_by_gaps_of_their_own_gray():
-    array = np.asarray(grid(torch.ones(4, 1, 5, 5), BITS, columns=2, scale=1))
+    array = np.asarray(image_grid(torch.ones(4, 1, 5, 5), BITS, columns=2, scale=1))
     assert array.shape == (16, 16)
     for gap in (0, 1, 7, 8, 14, 15):
         assert (array[gap] == GAP_GRAY).all()
@@ -88,21 +87,21 @@ def test_tiles_are_set_apart_by_gaps_of_their_own_gray():
 
 def test_levels_are_rounded_and_not_cut_off():
     values = torch.arange(17).view(1, 1, 1, 17)
-    shown = np.asarray(grid(values, Levels((1, 1, 17), 17), scale=1))[2, 2:19]
+    shown = np.asarray(image_grid(values, Levels((1, 1, 17), 17), scale=1))[2, 2:19]
     assert shown.tolist() == [0, 16, 32, 48, 64, 80, 96, 112, 128, 143, 159, 175, 191, 207, 223, 239, 255]
     every = torch.arange(256).view(1, 1, 16, 16)
-    shown = np.asarray(grid(every, Levels((1, 16, 16), 256), scale=1))[2:18, 2:18]
+    shown = np.asarray(image_grid(every, Levels((1, 16, 16), 256), scale=1))[2:18, 2:18]
     assert shown.flatten().tolist() == list(range(256))
 
 
 def test_a_grid_is_about_square_and_enlarges_small_images():
-    assert grid(draw(BITS, 36), BITS).size == (6 * (100 + GAP) + GAP,) * 2
-    assert grid(draw(BITS, 3), BITS).size == (2 * (300 + GAP) + GAP,) * 2
+    assert image_grid(draw(BITS, 36), BITS).size == (6 * (100 + GAP) + GAP,) * 2
+    assert image_grid(draw(BITS, 3), BITS).size == (2 * (300 + GAP) + GAP,) * 2
     wide = Binary((1, 2, 8))
-    assert grid(draw(wide, 16), wide, scale=1).size == (2 * 10 + GAP, 8 * 4 + GAP)
+    assert image_grid(draw(wide, 16), wide, scale=1).size == (2 * 10 + GAP, 8 * 4 + GAP)
     large = Binary((1, 80, 80))
-    assert grid(draw(large, 9), large).size == (3 * (240 + GAP) + GAP,) * 2
-    assert grid(draw(large, 64), large).size == (8 * (80 + GAP) + GAP,) * 2
+    assert image_grid(draw(large, 9), large).size == (3 * (240 + GAP) + GAP,) * 2
+    assert image_grid(draw(large, 64), large).size == (8 * (80 + GAP) + GAP,) * 2
 
 
 @pytest.mark.parametrize(
@@ -118,7 +117,7 @@ def test_a_grid_is_about_square_and_enlarges_small_images():
 )
 def test_what_cannot_be_drawn_is_refused(x, domain, options, message):
     with pytest.raises(ChainruleError, match=message):
-        grid(x, domain, **options)
+        image_grid(x, domain, **options)
 
 
 def test_a_completion_grid_has_original_evidence_and_completions():
@@ -126,16 +125,16 @@ def test_a_completion_grid_has_original_evidence_and_completions():
     evidence = torch.zeros(1, 3, 4, dtype=torch.bool)
     evidence[0, 0], evidence[0, 1, :2] = True, True
     picture = completion_grid(x, evidence, drawn, GRAY, scale=2)
-    lefts = starts(5, 8, wide=(1, 2))
-    tiles = cut(picture, starts(2, 6), lefts, 3, 4, 2).reshape(2, 5, 3, 4, 3)
+    lefts = tile_offsets(5, 8, wide=(1, 2))
+    tiles = cut(picture, tile_offsets(2, 6), lefts, 3, 4, 2).reshape(2, 5, 3, 4, 3)
     shown = np.broadcast_to(scaled(x, GRAY), (2, 3, 4, 3))
     given = evidence[0].numpy()
     assert (tiles[:, 0] == shown).all()
     assert (tiles[:, 1][:, given] == shown[:, given]).all()
-    assert (tiles[:, 1][:, ~given] == MISSING).all()
+    assert (tiles[:, 1][:, ~given] == MISSING_COLOUR).all()
     completed = np.broadcast_to(scaled(drawn.flatten(0, 1), GRAY).reshape(2, 3, 3, 4, 1), (2, 3, 3, 4, 3))
     assert (tiles[:, 2:][:, :, given] == completed[:, :, given]).all()
-    assert (tiles[:, 2:][:, :, ~given] == tinted(completed)[:, :, ~given]).all()
+    assert (tiles[:, 2:][:, :, ~given] == tint(completed)[:, :, ~given]).all()
     for left in lefts[1:3]:
         assert (np.asarray(picture)[:, left - GAP - 1] == SEAM_GRAY).all()
     again = completion_grid(x, evidence.expand(x.shape), drawn, GRAY, scale=2)
@@ -147,7 +146,7 @@ def test_a_small_picture_is_enlarged_by_a_whole_factor_to_600_pixels():
         domain = Binary(shape)
         x = draw(domain, n)
         rows = completion_grid(x, torch.zeros(shape, dtype=torch.bool), x[:, None].expand(n, 3, *shape), domain)
-        for picture in (grid(x, domain), rows):
+        for picture in (image_grid(x, domain), rows):
             assert 600 <= max(picture.size) < 1200
 
 
@@ -155,14 +154,14 @@ def test_a_pixel_is_given_once_all_of_its_colours_are():
     x = draw(COLOUR, 1)
     evidence = torch.ones(COLOUR.shape, dtype=torch.bool)
     evidence[2, 1, 0] = False
-    tile = cut(completion_grid(x, evidence, x[None], COLOUR, scale=1), starts(1, 4), [starts(3, 2, (1, 2))[1]], 4, 2, 1)
-    assert (tile[0] == MISSING).all(-1).nonzero() == ([1], [0])
+    tile = cut(completion_grid(x, evidence, x[None], COLOUR, scale=1), tile_offsets(1, 4), [tile_offsets(3, 2, (1, 2))[1]], 4, 2, 1)
+    assert (tile[0] == MISSING_COLOUR).all(-1).nonzero() == ([1], [0])
 
 
 def test_completions_in_colour_keep_their_colours():
     x = draw(COLOUR, 1)
     rows = completion_grid(x, torch.zeros(COLOUR.shape, dtype=torch.bool), x[None], COLOUR, scale=1)
-    assert (cut(rows, starts(1, 4), [starts(3, 2, (1, 2))[2]], 4, 2, 1) == scaled(x, COLOUR)).all()
+    assert (cut(rows, tile_offsets(1, 4), [tile_offsets(3, 2, (1, 2))[2]], 4, 2, 1) == scaled(x, COLOUR)).all()
 
 
 def test_completions_that_do_not_belong_to_the_data_are_refused():
@@ -179,7 +178,7 @@ def test_completions_that_do_not_belong_to_the_data_are_refused():
 
 @pytest.mark.parametrize("ending", [".png", ".PNG", ".bmp", ".tiff"])
 def test_a_saved_picture_is_the_same_pixel_by_pixel(tmp_path, ending):
-    picture = grid(draw(COLOUR, 3), COLOUR)
+    picture = image_grid(draw(COLOUR, 3), COLOUR)
     save_image(picture, tmp_path / f"grid{ending}")
     with Image.open(tmp_path / f"grid{ending}") as again:
         assert (np.asarray(again) == np.asarray(picture)).all()
@@ -187,7 +186,7 @@ def test_a_saved_picture_is_the_same_pixel_by_pixel(tmp_path, ending):
 
 
 def test_saving_overwrites_nothing_and_knows_its_formats(tmp_path):
-    picture, figure = grid(draw(BITS, 1), BITS), likelihoods_figure({"a": Evaluation(1.0, 0.1, 9, 4)})
+    picture, figure = image_grid(draw(BITS, 1), BITS), likelihoods_figure({"a": Evaluation(1.0, 0.1, 9, 4)})
     (tmp_path / "there.png").write_text("mine")
     for save, made in ((save_image, picture), (save_figure, figure)):
         with pytest.raises(ChainruleError, match="exists and would be overwritten"):
@@ -208,34 +207,34 @@ def test_the_nearest_datum_is_that_of_brute_force(domain, chunk):
     x, train = draw(domain, 9), draw(domain, 40, seed=1)
     difference = (x[:, None] - train[None]).flatten(2).double()
     distance = (difference != 0).sum(-1).double() if domain is BITS else difference.square().sum(-1).sqrt()
-    index, found = nearest(x, train, domain, chunk)
+    index, found = find_nearest(x, train, domain, chunk)
     assert torch.equal(found, distance.min(1).values)
     assert torch.equal(index, torch.tensor([int((row == row.min()).nonzero()[0]) for row in distance]))
 
 
 def test_the_nearest_of_equals_is_the_first_and_a_copy_is_at_no_distance():
     train = draw(GRAY, 5).repeat(3, 1, 1, 1)
-    index, distance = nearest(train, train, GRAY, batch_size=4)
+    index, distance = find_nearest(train, train, GRAY, batch_size=4)
     assert index.tolist() == list(range(5)) * 3
     assert (distance == 0).all()
     with pytest.raises(ChainruleError, match="no training data"):
-        nearest(train, train[:0], GRAY)
+        find_nearest(train, train[:0], GRAY)
 
 
 @pytest.mark.parametrize(
     "model",
     [
         MADE(Binary((6,)), hidden=(9,), seed=1),
-        MADE(Binary((6,)), hidden=(12, 10), order=shuffled(Binary((6,)), 3), seed=2),
+        MADE(Binary((6,)), hidden=(12, 10), order=shuffled(Binary((6,)), seed=3), seed=2),
         MADE(Levels((5,), 3), hidden=(4,), direct_connections=True, seed=3),
         MADE(Binary((4,)), hidden=(), direct_connections=True),
     ],
     ids=["plain", "two layers, shuffled", "levels, direct", "no hidden layer"],
 )
 def test_the_masks_drawn_of_a_made_are_those_at_work(model):
-    net, order = made_masks(model), model.order.sites
+    net, order = site_masks(model), model.order.sites
     assert (net.paths.triu() == 0).all()
-    seen = dependence(model).ever[order][:, order]
+    seen = measure_dependence(model).matrix[order][:, order]
     assert not (seen & (net.paths == 0)).any()
     if model.direct_connections:
         assert torch.equal(seen, net.paths > 0)
@@ -250,7 +249,7 @@ def test_the_masks_drawn_of_a_made_are_those_at_work(model):
 
 def test_whole_taps_are_the_papers_masks():
     model = PixelCNN(Levels((3, 4, 4), 5), blocks=1, features=6)
-    a, b = whole_taps(model.first), whole_taps(model.stack[0].spread)
+    a, b = full_kernel_mask(model.first), full_kernel_mask(model.stack[0].spread)
     assert a.shape == (3, 3, 7, 7)
     assert b.shape == (3, 3, 3, 3)
     assert a[:, :, 3, 3].int().tolist() == [[0, 0, 0], [1, 0, 0], [1, 1, 0]]
@@ -264,23 +263,23 @@ def test_whole_taps_are_the_papers_masks():
 
 def test_the_context_of_a_pixelcnn_has_its_blind_spot():
     domain = Binary((1, 3, 6))
-    seen = pixels_seen(PixelCNN(domain, blocks=0, features=4), 12)
+    seen = measure_receptive_field(PixelCNN(domain, blocks=0, features=4), 12)
     assert seen.int().tolist() == [[1, 1, 1, 1, 0, 0], [1, 1, 1, 1, 0, 0], [0, 0, 0, 0, 0, 0]]
-    assert not pixels_seen(Independent(domain), 12).any()
+    assert not measure_receptive_field(Independent(domain), 12).any()
     with pytest.raises(ChainruleError, match="give a model of images"):
-        pixels_seen(MADE(Binary((4,))), 0)
+        measure_receptive_field(MADE(Binary((4,))), 0)
 
 
 def test_telling_sites_come_one_from_each_stretch_of_the_order():
     domain = Binary((1, 4, 4))
-    model = MADE(domain, hidden=(20,), order=shuffled(domain, 5))
-    chosen = telling_sites(model, model.conditionals(draw(domain, 1)))
+    model = MADE(domain, hidden=(20,), order=shuffled(domain, seed=5))
+    chosen = informative_sites(model, model.conditionals(draw(domain, 1)))
     ranks = model.order.rank[chosen].tolist()
     assert ranks[0] == 0
     assert [1 + (rank - 1) // 3 for rank in ranks[1:]] == [1, 2, 3, 4, 5]
     for sites in (1, 2, 4):
         small = Binary((1, 1, sites))
-        found = telling_sites(Independent(small), Independent(small).conditionals(draw(small, 1)))
+        found = informative_sites(Independent(small), Independent(small).conditionals(draw(small, 1)))
         assert found == list(range(sites))
 
 
@@ -289,7 +288,7 @@ def test_a_telling_site_is_neither_certain_nor_a_guess():
     with torch.no_grad():
         model.logits[0, 0, 2, :2] = 20.0  # half of the values, evenly: half of the greatest entropy
         model.logits[0, 0, 3, 0] = 50.0
-    assert telling_sites(model, model.conditionals(torch.zeros(1, 1, 1, 4)), count=2) == [0, 2]
+    assert informative_sites(model, model.conditionals(torch.zeros(1, 1, 1, 4)), count=2) == [0, 2]
 
 
 def bars_of(axes):
@@ -322,13 +321,13 @@ def test_the_distributions_drawn_are_those_of_the_model(domain):
 
 
 def row(epoch, train, valid):
-    return Row(epoch, epoch, train, valid, valid, 0.1, 1.0, float(epoch))
+    return EpochMetrics(epoch, epoch, train, valid, valid, 0.1, 1.0, float(epoch))
 
 
 def test_learning_curves_show_each_model_and_mark_the_epoch_that_was_kept():
     first = History([row(1, 90.0, 80.0), row(2, 20.0, 22.0), row(3, 15.0, 25.0)], best=2)
     second = History([row(1, 60.0, math.nan), row(2, 30.0, math.nan)], best=2)
-    figure = learning_curves({"one": first, "two": second}, "curves")
+    figure = learning_curves_figure({"one": first, "two": second}, "curves")
     (axes,) = figure.axes
     train, valid, kept = axes.lines[:3]
     assert train.get_ydata().tolist() == [90, 20, 15]
@@ -346,7 +345,7 @@ def test_learning_curves_show_each_model_and_mark_the_epoch_that_was_kept():
 def test_the_legend_of_five_learning_curves_fits():
     names = ["Independent", "MADE", "PixelCNN", "Row LSTM", "Diagonal BiLSTM"]
     record = History([row(1, 90.0, 80.0), row(2, 20.0, 22.0)], best=2)
-    figure = learning_curves(dict.fromkeys(names, record))
+    figure = learning_curves_figure(dict.fromkeys(names, record))
     to_png(figure)
     extent = figure.legends[0].get_window_extent()
     assert 0 <= extent.x0 < extent.x1 <= figure.bbox.width
@@ -366,7 +365,7 @@ def test_likelihoods_are_drawn_with_two_standard_errors():
 
 def test_a_grid_leaves_no_more_places_empty_than_it_has_to():
     column = Binary((1, 9, 1))
-    assert grid(draw(column, 16), column, scale=1).size == (8 * (1 + GAP) + GAP, 2 * (9 + GAP) + GAP)
+    assert image_grid(draw(column, 16), column, scale=1).size == (8 * (1 + GAP) + GAP, 2 * (9 + GAP) + GAP)
 
 
 def test_every_figure_of_pictures_can_be_drawn():
@@ -379,15 +378,15 @@ def test_every_figure_of_pictures_can_be_drawn():
         pixelcnn_masks_figure(PixelCNN(BITS, blocks=1, features=2)),
         made_masks_figure(MADE(Binary((4,)), hidden=(6, 5), direct_connections=True), "masks"),
         made_masks_figure(MADE(Binary((3,)), hidden=(), direct_connections=True)),
-        context_figure({"a": Independent(BITS), "b": MADE(BITS, hidden=(30,))}, 12, "context"),
+        measured_receptive_fields_figure({"a": Independent(BITS), "b": MADE(BITS, hidden=(30,))}, 12, "context"),
     ]
     for figure in figures:
         png = to_png(figure)
         assert png.startswith(b"\x89PNG")
     right = figures[0].axes[1].images[0].get_array()
-    near = train[nearest(draw(COLOUR, 4), train, COLOUR)[0]]
-    assert (np.asarray(right) == np.asarray(grid(near, COLOUR))).all()
-    assert ACCENT in to_hex(figures[-1].axes[0].patches[0].get_facecolor())
+    near = train[find_nearest(draw(COLOUR, 4), train, COLOUR)[0]]
+    assert (np.asarray(right) == np.asarray(image_grid(near, COLOUR))).all()
+    assert ORANGE in to_hex(figures[-1].axes[0].patches[0].get_facecolor())
 
 
 def to_hex(colour):

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
-from tests.checks.test_leak_check import check, made
 
 from chainrule.figures import leak_figure
-from chainrule.figures.fields import LEAK, SEEN
 from chainrule.figures.leaks import COLOURS, NAMES
-from chainrule.figures.style import ACCENT
-from tests.support.planted_leaks import GRAY, PLANTED, RGB, half_above, stack
+from chainrule.figures.receptive_fields import LEAK, SEEN
+from chainrule.figures.style import ORANGE
+from tests.support.planted_leaks import GRAY, LEAKY_MODELS, RGB, build, half_above, masked_stack, run_check
 
 
 def colours_of(axes):
@@ -19,7 +18,7 @@ def colours_of(axes):
 
 
 def test_the_figure_shows_the_worst_output_of_each_channel_and_all_together():
-    report = check(made(PLANTED["no mask"][0]), RGB)
+    report = run_check(build(LEAKY_MODELS["no mask"][0]), RGB)
     figure = leak_figure(report, "a title")
     *outputs, offsets, channels = figure.axes
     assert [axes.get_title() for axes in outputs] == [
@@ -27,21 +26,21 @@ def test_the_figure_shows_the_worst_output_of_each_channel_and_all_together():
     ]
     for channel, axes in enumerate(outputs):
         state = torch.from_numpy(colours_of(axes).data).view(3, 4, 3).permute(2, 0, 1).flatten()
-        leaks = report.wrong[report.worst(channel)]
+        leaks = report.leak_mask[report.worst_output(channel)]
         assert ((state == 4) == leaks).all()
     assert [text.get_text() for text in channels.texts] == ["12"] * 6
     assert {text.get_position(): text.get_text() for text in offsets.texts} == {
-        (3, 2): str(report.offsets[0, 0]),
-        (4, 2): str(report.offsets[0, 1]),
-        (2, 3): str(report.offsets[1, -1]),
-        (3, 3): str(report.offsets[1, 0]),
-        (4, 3): str(report.offsets[1, 1]),
+        (3, 2): str(report.leaks_by_offset[0, 0]),
+        (4, 2): str(report.leaks_by_offset[0, 1]),
+        (2, 3): str(report.leaks_by_offset[1, -1]),
+        (3, 3): str(report.leaks_by_offset[1, 0]),
+        (4, 3): str(report.leaks_by_offset[1, 1]),
     }
     assert figure.get_suptitle() == "a title"
 
 
 def test_the_figure_of_a_gray_model_without_leaks():
-    left, right = leak_figure(check(made(lambda: stack(GRAY, half_above)), GRAY)).axes
+    left, right = leak_figure(run_check(build(lambda: masked_stack(GRAY, half_above)), GRAY)).axes
     assert left.get_title().endswith("\n0 leaks")
     state = colours_of(left)
     assert (state == 4).sum() == 0
@@ -52,7 +51,7 @@ def test_the_figure_of_a_gray_model_without_leaks():
 
 
 def test_rows_are_drawn_in_the_same_colours_and_counted_from_0():
-    report = check(lambda x: x.cumsum(1), (5,), 2, "n,d")
+    report = run_check(lambda x: x.cumsum(1), (5,), 2, "n,d")
     figure = leak_figure(report)
     (axes,) = figure.axes
     (image,) = axes.images
@@ -61,15 +60,15 @@ def test_rows_are_drawn_in_the_same_colours_and_counted_from_0():
     assert image.get_cmap() is COLOURS
     assert image.get_extent() == [-0.5, 4.5, 4.5, -0.5]
     patches = {patch.get_label(): patch.get_facecolor() for patch in figure.legends[0].get_patches()}
-    assert {name: COLOURS(state) for state, name in ((SEEN, "before it, seen"), (LEAK, NAMES[ACCENT]))}.items() <= (
+    assert {name: COLOURS(state) for state, name in ((SEEN, "before it, seen"), (LEAK, NAMES[ORANGE]))}.items() <= (
         patches.items()
     )
 
 
 def test_the_title_says_what_was_checked_and_what_was_found():
-    gray = check(made(lambda: stack(GRAY, half_above)), GRAY)
+    gray = run_check(build(lambda: masked_stack(GRAY, half_above)), GRAY)
     assert leak_figure(gray).get_suptitle() == "Sequential does not leak\nimages 1×4×5, 4 levels, layout n,ck,h,w"
-    rows = replace(check(lambda x: x * 1, (5,), 2, "n,d"), name="a_long_name." * 6)
+    rows = replace(run_check(lambda x: x * 1, (5,), 2, "n,d"), name="a_long_name." * 6)
     lines = leak_figure(rows).get_suptitle().splitlines()
     assert max(map(len, lines)) < 80
     assert lines[-1] == "rows of 5 sites, 2 levels, layout n,d"

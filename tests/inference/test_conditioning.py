@@ -10,8 +10,8 @@ import pytest
 import torch
 
 import chainrule as cr
-from chainrule.checks.variants import moved
-from chainrule.domains.orders import SIDES
+from chainrule.checks.variants import perturbed_copy
+from chainrule.domains import SIDES
 from chainrule.inference.impute import impute
 from chainrule.inference.particles import CollapseWarning, effective, equally, systematic, weighted
 from chainrule.models.ensemble import Ensemble
@@ -25,7 +25,8 @@ SLACK = 4 * (0.25 / N) ** 0.5
 
 
 def made(agnostic=None, order=None, seed=3):
-    return moved(cr.MADE(FOUR, hidden=(12,), direct_connections=True, agnostic=agnostic, order=order, seed=seed), 1)
+    model = cr.MADE(FOUR, hidden=(12,), direct_connections=True, agnostic=agnostic, order=order, seed=seed)
+    return perturbed_copy(model, 1)
 
 
 MODELS = {
@@ -34,8 +35,8 @@ MODELS = {
     "both": lambda: made("both"),
     "ensemble of two orders": lambda: Ensemble([made(), made(order=(3, 2, 1, 0), seed=4)]),
     "ensemble of members": lambda: Ensemble(made("both").members(3)),
-    "pixelcnn": lambda: moved(cr.PixelCNN(cr.Binary((1, 2, 2)), blocks=1, features=3), 2),
-    "4 levels": lambda: moved(cr.MADE(cr.Levels((2,), 4), hidden=(12,), seed=1), 2),
+    "pixelcnn": lambda: perturbed_copy(cr.PixelCNN(cr.Binary((1, 2, 2)), blocks=1, features=3), 2),
+    "4 levels": lambda: perturbed_copy(cr.MADE(cr.Levels((2,), 4), hidden=(12,), seed=1), 2),
 }
 
 
@@ -108,7 +109,7 @@ def test_several_members_answer_as_their_ensemble():
 
 
 def test_a_cycle_of_orders_answers_where_one_fits():
-    model = moved(cr.MADE(FOUR, hidden=(9,), agnostic="order", num_masks=3), 1)
+    model = perturbed_copy(cr.MADE(FOUR, hidden=(9,), agnostic="order", num_masks=3), 1)
     orders = [member.order for member in model.members(3)]
     for evidence in PATTERNS[1:-1]:
         fits = any(bool(order.is_prefix(evidence)) for order in orders) or bool(model.order.is_prefix(evidence))
@@ -122,7 +123,7 @@ def test_draws_do_not_depend_on_chunks_or_on_their_number():
 
 
 def test_collapsed_particles_are_warned_of():
-    model = moved(cr.MADE(cr.Binary((12,)), hidden=(8,), direct_connections=True), 3)
+    model = perturbed_copy(cr.MADE(cr.Binary((12,)), hidden=(8,), direct_connections=True), 3)
     with torch.no_grad():
         model.skip.weight.mul_(40)
     evidence = torch.arange(12) >= 8

@@ -8,9 +8,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from chainrule.layers.masked import MaskedConv2d, MaskedLinear, he_init
+from chainrule.layers.convolution import MaskedConv2d
+from chainrule.layers.linear import MaskedLinear
 from chainrule.layers.masks import colour_groups, convolution_mask, degree_mask
 from chainrule.layers.residual import ResidualBlock
+from chainrule.layers.weights import he_init
 from chainrule.seeding import generator
 
 

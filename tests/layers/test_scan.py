@@ -10,12 +10,12 @@ from chainrule.errors import ChainruleError
 from chainrule.layers.lstm import DiagonalBiLSTM, RowLSTM
 from chainrule.layers.masks import colour_groups
 from chainrule.layers.scan import lstm_scan
-from chainrule.layers.scan_plan import diagonals_sweep, rows_sweep
+from chainrule.layers.scan_plan import diagonal_plan, row_plan
 from chainrule.models.pixelrnn import PixelRNN
 from chainrule.seeding import generator
 
 SIZES = [(1, 1), (1, 4), (4, 1), (2, 3), (3, 2), (3, 5)]
-SWEEPS = {"rows": rows_sweep, "diagonals": diagonals_sweep}
+PLANS = {"rows": row_plan, "diagonals": diagonal_plan}
 TAPS = {"rows": [(-1, -1), (-1, 0), (-1, 1)], "diagonals": [(-1, 0), (0, -1)]}
 DIRECTIONS = {"rows": 1, "diagonals": 2}
 INPUTS = {"rows": [(0, 0), (0, -1)], "diagonals": [(0, 0)]}
@@ -57,9 +57,9 @@ def by_loop(name, size, maps, w, u, b, h0, c0):
 
 
 def by_scan(name, size, maps, w, u, b, h0, c0):
-    sweep = SWEEPS[name](*size)
-    states = lstm_scan(maps, (w, u, b), (h0, c0), sweep)
-    return sum(h.index_select(1, at) for h, at in zip(states, sweep.outputs, strict=True))
+    plan = PLANS[name](*size)
+    states = lstm_scan(maps, (w, u, b), (h0, c0), plan)
+    return sum(h.index_select(1, at) for h, at in zip(states, plan.outputs, strict=True))
 
 
 def arguments(name, size):
@@ -75,7 +75,7 @@ def arguments(name, size):
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
-@pytest.mark.parametrize("name", SWEEPS)
+@pytest.mark.parametrize("name", PLANS)
 def test_the_scan_and_its_gradients_are_those_of_a_loop_over_pixels(name, size):
     maps, weights = arguments(name, size)
     ours, theirs = (how(name, size, maps, *weights) for how in (by_scan, by_loop))
@@ -86,7 +86,7 @@ def test_the_scan_and_its_gradients_are_those_of_a_loop_over_pixels(name, size):
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
-@pytest.mark.parametrize("name", SWEEPS)
+@pytest.mark.parametrize("name", PLANS)
 def test_the_backward_pass_by_finite_differences(name, size):
     maps, weights = arguments(name, size)
 
@@ -96,7 +96,7 @@ def test_the_backward_pass_by_finite_differences(name, size):
     assert torch.autograd.gradcheck(scan, [*maps, *weights])
 
 
-@pytest.mark.parametrize("name", SWEEPS)
+@pytest.mark.parametrize("name", PLANS)
 def test_maps_that_need_no_gradient_get_none_and_are_left_alone(name):
     maps, weights = arguments(name, (3, 2))
     maps = [x.detach() for x in maps]
@@ -112,24 +112,24 @@ def test_one_map_read_in_both_directions_gets_both_gradients():
     torch.testing.assert_close(*(torch.autograd.grad((result**2).sum(), x) for result in results))
 
 
-@pytest.mark.parametrize("name", SWEEPS)
+@pytest.mark.parametrize("name", PLANS)
 def test_a_step_reads_the_step_before_and_what_lies_beside_the_image(name):
-    sweep = SWEEPS[name](4, 5)
-    for step, before in zip(sweep.steps, [None, *sweep.steps], strict=False):
+    plan = PLANS[name](4, 5)
+    for step, before in zip(plan.steps, [None, *plan.steps], strict=False):
         for tap, window in enumerate(step.windows):
-            outside = set(sweep.beside[tap].tolist())
-            inside = {window.to + k for k in range(window.size)}
+            outside = set(plan.outside[tap].tolist())
+            inside = {window.target + k for k in range(window.size)}
             assert inside | outside >= {step.first + k for k in range(step.size)}
             assert not inside & outside
-            assert window.size == 0 or before.first <= window.of <= window.of + window.size <= step.first
-    pixels, places = sweep.inputs[0, 0], sweep.outputs[0]
+            assert window.size == 0 or before.first <= window.source <= window.source + window.size <= step.first
+    pixels, places = plan.inputs[0, 0], plan.outputs[0]
     assert pixels[places].tolist() == list(range(20))
 
 
 def test_the_number_of_steps_is_the_papers():
-    assert len(rows_sweep(5, 7).steps) == 5
-    assert [step.size for step in diagonals_sweep(3, 3).steps] == [1, 2, 3, 2, 1]  # the n × (2n - 1) skewed map
-    assert len(diagonals_sweep(28, 28).steps) == 55
+    assert len(row_plan(5, 7).steps) == 5
+    assert [step.size for step in diagonal_plan(3, 3).steps] == [1, 2, 3, 2, 1]  # the n × (2n - 1) skewed map
+    assert len(diagonal_plan(28, 28).steps) == 55
 
 
 def saved_bytes(size, cell):

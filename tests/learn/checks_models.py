@@ -8,13 +8,14 @@ import torch
 
 import chainrule as cr
 from chainrule.distributions import Conditionals
-from chainrule.layers.masked import MaskedLinear
+from chainrule.layers.linear import MaskedLinear
 from chainrule.layers.masks import convolution_mask, degree_mask
 from chainrule.layers.residual import ResidualBlock
-from chainrule.learn.convolution import colour_factors, convolve
-from chainrule.learn.masks import paths
-from chainrule.learn.output import mass_of_levels
-from chainrule.learn.recurrence import lstm_step, plain_jacobian, plain_step
+from chainrule.learn.causal_convolution import colour_log_probs
+from chainrule.learn.convolution_arithmetic import convolve
+from chainrule.learn.made_masks import count_paths
+from chainrule.learn.pixel_outputs import discretize_gaussian
+from chainrule.learn.recurrent_networks import lstm_step, rnn_jacobian, rnn_step
 from tests.learn.checks import computes, moved, site_by_site
 
 M1, M2, SITES = torch.tensor([1, 3, 2, 1]), torch.tensor([2, 1, 3]), torch.arange(1, 5)
@@ -70,7 +71,7 @@ def mask_direct() -> None:
 def mask_product() -> None:
     hidden, output = degree_mask(M1, SITES, strict=False), degree_mask(SITES, M1, strict=True)
     by_hand = [[sum(int(output[d, k]) * int(hidden[k, e]) for k in range(4)) for e in range(4)] for d in range(4)]
-    assert paths([hidden, output]).tolist() == by_hand
+    assert count_paths([hidden, output]).tolist() == by_hand
     assert all(by_hand[d][e] == 0 for d in range(4) for e in range(d, 4))
 
 
@@ -90,14 +91,14 @@ def convolution() -> None:
 def colours() -> None:
     model = moved(cr.PixelCNN(cr.Levels((3, 2, 2), 3), blocks=1, features=6))
     x = torch.randint(3, (4, 3, 2, 2), generator=torch.Generator().manual_seed(0))
-    found = colour_factors(model, x, 1, 0)
+    found = colour_log_probs(model, x, row=1, column=0)
     canvas = x.clone()
     canvas[:, :, 1, 1] = 0
     for colour in (2, 1, 0):  # what a colour may not see is taken away before it is asked for
         canvas[:, colour, 1, 0] = 0
         table = model.conditionals(canvas).log_probs[:, colour, 1, 0]
         torch.testing.assert_close(found[:, colour], table.gather(1, x[:, colour, 1, 0, None])[:, 0])
-    whole = sum(colour_factors(model, x, row, column).sum(1) for row in range(2) for column in range(2))
+    whole = sum(colour_log_probs(model, x, row=row, column=column).sum(1) for row in range(2) for column in range(2))
     torch.testing.assert_close(whole, model.log_prob(x))
 
 
@@ -150,7 +151,7 @@ def recurrent() -> None:
     rng = np.random.default_rng(0)
     x, h, W, U, b = (rng.normal(size=size) for size in ((3,), (2,), (2, 3), (2, 2), (2,)))
     by_hand = [np.tanh(sum(W[j] * x) + sum(U[j] * h) + b[j]) for j in range(2)]
-    np.testing.assert_allclose(plain_step(*map(torch.from_numpy, (x, h, W, U, b))), by_hand, rtol=1e-12)
+    np.testing.assert_allclose(rnn_step(*map(torch.from_numpy, (x, h, W, U, b))), by_hand, rtol=1e-12)
 
 
 @computes("fading")
@@ -160,7 +161,7 @@ def fading() -> None:
     h1 = torch.tanh(U @ h0)
     states = torch.stack([h1, torch.tanh(U @ h1)])
     by_autograd = torch.autograd.functional.jacobian(lambda h: torch.tanh(U @ torch.tanh(U @ h)), h0)
-    torch.testing.assert_close(plain_jacobian(states, U), by_autograd)
+    torch.testing.assert_close(rnn_jacobian(states, U), by_autograd)
 
 
 @computes("lstm-gates", "lstm-cell", "lstm-hidden")
@@ -198,7 +199,7 @@ def softmax() -> None:
 @computes("rounded-gaussian")
 def rounded_gaussian() -> None:
     mean, std = 3.25, 1.5
-    inside, below, above = mass_of_levels(torch.tensor(mean, dtype=torch.float64), torch.tensor(std).double(), 8)
+    inside, below, above = discretize_gaussian(torch.tensor(mean, dtype=torch.float64), torch.tensor(std).double(), 8)
     grid = np.linspace(-0.5, 7.5, 8 * 1000 + 1)
     density = np.exp(-(((grid - mean) / std) ** 2) / 2) / (std * np.sqrt(2 * np.pi))
     by_hand = [np.trapezoid(density[1000 * v : 1000 * v + 1001], dx=1e-3) for v in range(8)]

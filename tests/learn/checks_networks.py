@@ -7,10 +7,11 @@ import pytest
 import torch
 
 import chainrule as cr
-from chainrule.learn import backprop
+from chainrule.learn import backpropagation
 from chainrule.learn.autoencoder import Autoencoder
-from chainrule.learn.autoregression import LinearAR, factors, product_rule
-from chainrule.learn.distribution import cross_entropy, read_as_probabilities
+from chainrule.learn.binary_likelihoods import bernoulli_probs, cross_entropy
+from chainrule.learn.product_rule import factorize_joint, multiply_conditionals
+from chainrule.learn.time_series import LinearAR
 from tests.learn.checks import computes, moved, site_by_site
 
 # Autoregression.
@@ -21,16 +22,16 @@ JOINT = np.arange(1.0, 17.0).reshape(2, 2, 2, 2) / 136
 
 @computes("product-rule")
 def product() -> None:
-    first, second, third, last = factors(JOINT)
+    first, second, third, last = factorize_joint(JOINT)
     for x in np.ndindex(JOINT.shape):
         p = first[x[0]] * second[x[:2]] * third[x[:3]] * last[x]
-        assert product_rule([first, second, third, last])[x] == pytest.approx(p, rel=1e-12)
+        assert multiply_conditionals([first, second, third, last])[x] == pytest.approx(p, rel=1e-12)
         assert p == pytest.approx(JOINT[x], rel=1e-12)
 
 
 @computes("four-factors")
 def four_factors() -> None:
-    for d, table in enumerate(factors(JOINT)):
+    for d, table in enumerate(factorize_joint(JOINT)):
         for x in np.ndindex(table.shape):
             assert table[x] == pytest.approx(JOINT[x].sum() / JOINT[x[:d]].sum(), rel=1e-12)
 
@@ -59,7 +60,7 @@ def chain_cost(**moved: float) -> float:
 
 @computes("chain-z1", "chain-a1", "chain-z2", "chain-a2", "chain-cost")
 def chain_forward() -> None:
-    chain = backprop.forward_chain(**NUMBERS, activation="tanh")
+    chain = backpropagation.forward_chain(**NUMBERS, activation="tanh")
     z1 = 0.5 * -1.25 + 0.75
     z2 = np.tanh(z1) * 2 - 0.5
     found = [chain.z1, chain.a1, chain.z2, chain.a2, chain.c]
@@ -68,7 +69,7 @@ def chain_forward() -> None:
 
 def chain_backward(weight: str) -> None:
     """The product of the factors is the slope of the cost."""
-    factors = backprop.backward_chain(backprop.forward_chain(**NUMBERS, activation="tanh"))
+    factors = backpropagation.backward_chain(backpropagation.forward_chain(**NUMBERS, activation="tanh"))
     last = factors.da2_dz2 * factors.dc_da2
     product = {"w1": factors.dz1_dw1 * factors.da1_dz1 * factors.dz2_da1 * last, "w2": factors.dz2_dw2 * last}
     slope = (chain_cost(**{weight: NUMBERS[weight] + 1e-6}) - chain_cost(**{weight: NUMBERS[weight] - 1e-6})) / 2e-6
@@ -86,16 +87,16 @@ def chain_w2() -> None:
     chain_backward("w2")
 
 
-def network_and_data(*widths: int) -> tuple[backprop.Network, np.ndarray, np.ndarray]:
+def network_and_data(*widths: int) -> tuple[backpropagation.Network, np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)
-    return backprop.draw_network(widths, "sigmoid"), rng.normal(size=(3, widths[0])), rng.random((3, widths[-1]))
+    return backpropagation.init_network(widths, "sigmoid"), rng.normal(size=(3, widths[0])), rng.random((3, widths[-1]))
 
 
 @computes("neuron-z", "neuron-a", "neuron-cost", "layer-z", "layer-a", "layer-cost")
 def layers_forward() -> None:
     for widths in ((1, 1, 1), (4, 3, 2)):
         network, x, y = network_and_data(*widths)
-        values = backprop.forward(network, x)
+        values = backpropagation.forward(network, x)
         for datum in range(len(x)):
             a = x[datum]
             for layer, (w, b) in enumerate(zip(network.weights, network.biases, strict=True)):
@@ -104,7 +105,7 @@ def layers_forward() -> None:
                 a = 1 / (1 + np.exp(-np.array(z)))
                 np.testing.assert_allclose(values.a[layer + 1][datum], a, rtol=1e-12)
             c = sum((a[j] - y[datum, j]) ** 2 for j in range(len(a)))
-            assert backprop.cost(values.output, y)[datum] == pytest.approx(c, rel=1e-12)
+            assert backpropagation.cost(values.output, y)[datum] == pytest.approx(c, rel=1e-12)
 
 
 @computes("neuron-weight", "layer-weight", "layer-below")
@@ -117,7 +118,7 @@ def layers_backward() -> None:
             activations.append((activations[-1] @ w.mT + torch.from_numpy(b)).sigmoid())
             activations[-1].retain_grad()
         ((activations[-1] - torch.from_numpy(y)) ** 2).sum().backward()
-        found = backprop.backward(network, x, y)
+        found = backpropagation.backward(network, x, y)
         for ours, theirs in zip([*found.weights, *found.a], [*leaves, *activations], strict=True):
             np.testing.assert_allclose(ours, theirs.grad, rtol=1e-10)
 
@@ -164,7 +165,7 @@ def entropy() -> None:
 
 @computes("output-probability")
 def output_probability() -> None:
-    assert read_as_probabilities(X, X_HAT).tolist() == [[0.5, 0.75, 0.125], [0.25, 0.5, 0.5]]
+    assert bernoulli_probs(X, X_HAT).tolist() == [[0.5, 0.75, 0.125], [0.25, 0.5, 0.5]]
 
 
 @computes("likelihood-of-ones")

@@ -10,13 +10,13 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from chainrule.errors import ChainruleError
-from chainrule.learn import TOPICS, lesson
+from chainrule.learn import TOPICS, compute_lesson
 
 
 @pytest.mark.parametrize("name", TOPICS)
 def test_a_lesson_tells_how_far_it_is_and_ends(name):
     shares = []
-    page = lesson(name, lambda share, more="": shares.append(share))
+    page = compute_lesson(name, lambda share, more="": shares.append(share))
     assert page.title == TOPICS[name].title
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
@@ -33,4 +33,4 @@ def test_a_lesson_tells_how_far_it_is_and_ends(name):
 
 def test_a_topic_that_is_not_there_is_said():
     with pytest.raises(ChainruleError, match="no topic 'nothing'; there are autoregression, backprop"):
-        lesson("nothing")
+        compute_lesson("nothing")

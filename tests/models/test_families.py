@@ -11,7 +11,7 @@ import torch
 
 import chainrule as cr
 from chainrule.checkpoint import read_tensors, write_tensors
-from chainrule.checks.variants import moved
+from chainrule.checks.variants import perturbed_copy
 from chainrule.models.ensemble import Ensemble
 from chainrule.models.made import AGNOSTIC
 from tests.support.terminal import commands
@@ -20,7 +20,7 @@ FOUR = cr.Binary((4,))
 
 
 def family(agnostic="both", num_masks=None, **arguments):
-    return moved(
+    return perturbed_copy(
         cr.MADE(FOUR, hidden=(12, 12), direct_connections=True, agnostic=agnostic, num_masks=num_masks, **arguments), 1
     )
 
@@ -30,7 +30,7 @@ def all_data(model):
 
 
 def test_without_agnostic_there_is_one_member():
-    model = moved(cr.MADE(FOUR, hidden=(6,)), 0)
+    model = perturbed_copy(cr.MADE(FOUR, hidden=(6,)), 0)
     (member,) = model.members(1)
     assert torch.equal(member.log_prob(all_data(model)), model.log_prob(all_data(model)))
     with pytest.raises(cr.ChainruleError, match="one order"):

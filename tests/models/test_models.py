@@ -7,11 +7,10 @@ import itertools
 import pytest
 import torch
 
-from chainrule.checks import dependence
-from chainrule.checks.variants import as_it_is, moved, random_data
+from chainrule.checks import measure_dependence
+from chainrule.checks.variants import frozen_copy, perturbed_copy, random_data
 from chainrule.distributions import Conditionals
-from chainrule.domains import Binary, Grid, Levels
-from chainrule.domains.orders import raster, shuffled
+from chainrule.domains import Binary, Grid, Levels, raster, shuffled
 from chainrule.errors import ChainruleError
 from chainrule.models.base import AutoregressiveModel
 from chainrule.models.independent import Independent
@@ -38,7 +37,7 @@ SHAPES = [(1,), (2,), (3,), (7,), (64,), (1, 2), (1, 3), (3, 1), (2, 2, 2), (9, 
 @pytest.mark.parametrize("sites", [1, 2, 3, 4, 9])
 def test_no_path_leads_to_an_output_from_its_input_or_a_later_one(sites, hidden, seed):
     domain = Binary((sites,))
-    model = MADE(domain, hidden, direct_connections=seed % 2 == 1, order=shuffled(domain, seed), seed=seed)
+    model = MADE(domain, hidden, direct_connections=seed % 2 == 1, order=shuffled(domain, seed=seed), seed=seed)
     in_order = paths(model)[model.order.sites][:, model.order.sites]
     assert in_order.triu().eq(0).all()
 
@@ -62,7 +61,7 @@ def test_no_hidden_unit_is_dead(sites, hidden, seed):
 @pytest.mark.parametrize("hidden", [(200,), (200, 200)])
 def test_a_wide_made_sees_every_earlier_site(hidden, levels):
     domain = Binary((8,)) if levels == 2 else Levels((8,), levels)
-    model = MADE(domain, hidden, order=shuffled(domain, 5))
+    model = MADE(domain, hidden, order=shuffled(domain, seed=5))
     ways = paths(model).view(8, domain.outputs_per_site, 8)[model.order.sites][:, :, model.order.sites]
     for k in range(domain.outputs_per_site):
         assert torch.equal(ways[:, k] > 0, torch.ones(8, 8).tril(-1) > 0)
@@ -77,7 +76,7 @@ def test_degrees_are_uniform_from_the_smallest_below():
 
 
 def test_direct_weights_alone_are_a_logistic_regression_on_the_sites_before():
-    model = moved(MADE(Binary((3,)), hidden=(), direct_connections=True), 0)
+    model = perturbed_copy(MADE(Binary((3,)), hidden=(), direct_connections=True), 0)
     x = torch.tensor([[1, 0, 1]])
     sites = 2.0 * x[0] - 1
     weight = model.output.weight + model.skip.weight
@@ -112,12 +111,13 @@ def test_pixelcnn_sees_what_its_kernels_reach_and_nothing_else(shape, blocks):
         seen = seen | reach(reach(reach(seen, 0, True, shape), 1, True, shape), 0, True, shape)
     seen = reach(reach(seen, 0, True, shape), 0, True, shape)
     model = PixelCNN(Binary(shape), blocks=blocks, features=12)
-    looks = [dependence(model, seed=100 * seed).ever for seed in range(3)]  # a ReLU may be shut in one of them
-    assert torch.equal(torch.stack(looks).any(0), seen)
+    # A ReLU may be zero in one of the measurements.
+    matrices = [measure_dependence(model, seed=100 * seed).matrix for seed in range(3)]
+    assert torch.equal(torch.stack(matrices).any(0), seen)
 
 
 def test_pixelcnn_sees_all_of_a_small_image_before_it():
-    seen = dependence(PixelCNN(Binary((1, 4, 4)), blocks=2, features=8)).ever
+    seen = measure_dependence(PixelCNN(Binary((1, 4, 4)), blocks=2, features=8)).matrix
     assert torch.equal(seen, torch.ones(16, 16).tril(-1) > 0)
 
 
@@ -162,7 +162,7 @@ def test_made_gives_each_site_its_own_logits():
 @pytest.mark.parametrize("name", ZOO)
 def test_outputs_are_not_rectified(name):
     model = ZOO[name]()
-    lowest = [moved(model, seed).conditionals(random_data(model, 8, seed)).params.min() for seed in range(8)]
+    lowest = [perturbed_copy(model, seed).conditionals(random_data(model, 8, seed)).params.min() for seed in range(8)]
     assert min(lowest) < 0
 
 
@@ -187,7 +187,7 @@ def test_arguments_make_the_same_model_again(name):
 
 @pytest.mark.parametrize("name", ZOO)
 def test_log_prob_is_the_sum_over_sites_in_double_precision(name):
-    model = moved(ZOO[name](), 0)
+    model = perturbed_copy(ZOO[name](), 0)
     x = random_data(model, 3, 0)
     by_site = model.conditionals(x).log_prob(x)
     assert by_site.shape == x.shape
@@ -199,7 +199,7 @@ def test_log_prob_is_the_sum_over_sites_in_double_precision(name):
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int32, torch.float32, torch.float64])
 def test_values_may_be_of_any_type(dtype):
     for name in ("made", "made, shuffled, direct, levels", "pixelcnn 2x3, 3 levels"):
-        model = moved(ZOO[name](), 0)
+        model = perturbed_copy(ZOO[name](), 0)
         x = random_data(model, 3, 0)
         assert torch.equal(model.log_prob(x.to(dtype)), model.log_prob(x))
 
@@ -256,10 +256,11 @@ def test_bad_input_is_refused_in_one_line(make, words):
 
 def test_checking_copies_share_nothing_with_the_model():
     model = MADE(Binary((4,)))
-    for copy in (as_it_is(model), moved(model, 0)):
+    for copy in (frozen_copy(model), perturbed_copy(model, 0)):
         assert not copy.training
         assert copy.output.weight.data_ptr() != model.output.weight.data_ptr()
-    assert all(not torch.equal(a, b) for a, b in zip(moved(model, 0).parameters(), model.parameters(), strict=True))
+    perturbed = perturbed_copy(model, 0).parameters()
+    assert all(not torch.equal(a, b) for a, b in zip(perturbed, model.parameters(), strict=True))
 
 
 @pytest.mark.parametrize("name", ZOO)

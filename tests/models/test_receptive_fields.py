@@ -8,12 +8,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from chainrule.checks import CHECKS, check_model, receptive_field
-from chainrule.checks.receptive_fields import SAMPLE, SITES, asked, jacobian
-from chainrule.domains import Binary, Levels
-from chainrule.domains.orders import raster
+from chainrule.checks import check_model, check_receptive_field, measure_jacobian
+from chainrule.checks.model_check import NUM_CHECKS
+from chainrule.checks.receptive_field_check import MAX_SITES, NUM_SAMPLED, tested_sites
+from chainrule.domains import Binary, Levels, raster
+from chainrule.layers.convolution import MaskedConv2d
 from chainrule.layers.lstm import DiagonalBiLSTM
-from chainrule.layers.masked import MaskedConv2d
 from chainrule.layers.masks import colour_groups
 from chainrule.models.base import AutoregressiveModel
 from chainrule.models.independent import Independent
@@ -21,7 +21,7 @@ from chainrule.models.made import MADE, hidden_degrees
 from chainrule.models.pixelcnn import PixelCNN
 from chainrule.models.pixelrnn import PixelRNN
 from chainrule.seeding import generator
-from tests.support.findings import FIELD, broken, finding
+from tests.support.findings import FIELD, failed_laws, finding
 
 SHAPES = [
     (1, 1, 1),
@@ -121,7 +121,7 @@ def test_prediction_and_jacobian_are_the_geometry_of_the_papers(shape):
     for name, model, sees in models(shape):
         expected = by_geometry(shape, sees)
         assert torch.equal(model.receptive_field(), expected), name
-        assert torch.equal(jacobian(model, torch.arange(model.domain.sites), seed=1), expected), name
+        assert torch.equal(measure_jacobian(model, torch.arange(model.domain.sites), seed=1), expected), name
 
 
 def picture(model, row, column):
@@ -184,7 +184,7 @@ def test_made_sees_what_a_chain_of_degrees_leads_to(hidden, direct):
         rising = any(list(chain) == sorted(chain) and chain[-1] < place for chain in chains)
         expected[output, site] = rising or (direct and seen < place)
     assert torch.equal(model.receptive_field(), expected)
-    assert torch.equal(jacobian(model, torch.arange(7), seed=2), expected)
+    assert torch.equal(measure_jacobian(model, torch.arange(7), seed=2), expected)
 
 
 def test_independent_sites_see_nothing():
@@ -244,12 +244,12 @@ class Spread(Planted):
 
 def test_a_model_that_sees_more_than_predicted_is_named_though_no_other_law_is_broken():
     report = check_model(FurtherUp(Binary((1, 10, 3))))
-    assert broken(report) == {FIELD}
+    assert failed_laws(report) == {FIELD}
     fault = finding(report, FIELD)
     # Predicted are 4 rows above; 5 more are seen, as far as there are any.
     rows = [(row, above) for row in range(10) for above in range(row - 4) if above >= row - 9]
     assert {(output // 3, site // 3) for output, site in fault.pairs} == set(rows)
-    assert fault.detail.startswith("the conditional of row 5, column 1 sees row 0, column 0 (one of ")
+    assert fault.detail.startswith("the conditional of row 5, column 1 depends on row 0, column 0 (one of ")
     assert fault.detail.endswith(" such pairs), which its masks do not predict")
 
 
@@ -257,22 +257,22 @@ def test_a_model_that_sees_less_than_predicted_is_named():
     model = Narrower(Binary((1, 2, 4)))
     report = check_model(model)
     fault = finding(report, FIELD)
-    assert broken(report) == {FIELD}
+    assert failed_laws(report) == {FIELD}
     assert fault.pairs == ()
     missed = int(model.receptive_field()[:, [0, 4]].sum())
     assert fault.detail == (
-        f"the conditional of row 0, column 1 does not see row 0, column 0 (one of {missed} such pairs), "
+        f"the conditional of row 0, column 1 does not depend on row 0, column 0 (one of {missed} such pairs), "
         "which its masks predict"
     )
 
 
 def test_both_differences_are_told():
-    fault = receptive_field(Spread(Binary((1, 8, 1)), blocks=0))
+    fault = check_receptive_field(Spread(Binary((1, 8, 1)), blocks=0))
     assert fault.pairs == tuple((row, row - up) for row in range(8) for up in (6, 4) if row >= up)
     assert fault.detail == (
-        "the conditional of row 4, column 0 sees row 0, column 0 (one of 6 such pairs), which its masks do not "
-        "predict; the conditional of row 1, column 0 does not see row 0, column 0 (one of 12 such pairs), which its "
-        "masks predict"
+        "the conditional of row 4, column 0 depends on row 0, column 0 (one of 6 such pairs), which its masks do not "
+        "predict; the conditional of row 1, column 0 does not depend on row 0, column 0 (one of 12 such pairs), which "
+        "its masks predict"
     )
 
 
@@ -285,7 +285,7 @@ class Unforeseen(PixelRNN):
 
 def test_a_context_that_the_prediction_forgot():
     model = Unforeseen(Binary((1, 3, 6)), "diagonal", 1, 2, full_context=True)
-    fault = receptive_field(model)
+    fault = check_receptive_field(model)
     assert fault.pairs == ((6, 5), (7, 5), (12, 11), (13, 11))
 
 
@@ -301,10 +301,10 @@ def test_a_scan_that_is_shifted_down_too_far(layers):
     model = PixelRNN(Binary((1, 4, 6)), "diagonal", layers, 2)
     for block in model.stack.blocks:
         block.lstm = ShiftedTwice((1, 4, 6), 2, generator(0))
-    fault = receptive_field(model)
+    fault = check_receptive_field(model)
     assert not fault.passed
     assert fault.pairs == ()
-    assert "the conditional of row 1, column 0 does not see row 0, column 4" in fault.detail
+    assert "the conditional of row 1, column 0 does not depend on row 0, column 4" in fault.detail
 
 
 class Silent(AutoregressiveModel):
@@ -321,9 +321,9 @@ class Silent(AutoregressiveModel):
 
 def test_a_model_that_predicts_nothing_is_not_held_to_it():
     report = check_model(Silent(Binary((3,))))
-    assert len(report.findings) == CHECKS
+    assert len(report.findings) == NUM_CHECKS
     assert finding(report, FIELD).status == "not run"
-    assert finding(report, FIELD).detail == "the model does not predict any"
+    assert finding(report, FIELD).detail == "the model predicts no receptive field"
 
 
 class LooksUp(PixelCNN):
@@ -348,34 +348,34 @@ class Rounds(PixelCNN):
     ],
 )
 def test_a_model_without_gradients_cannot_be_looked_at_by_jacobian(kind, reason):
-    found = receptive_field(kind(Binary((1, 2, 2)), 0, 1))
+    found = check_receptive_field(kind(Binary((1, 2, 2)), 0, 1))
     assert found.status == "not run"
     assert found.detail.startswith(reason)
 
 
 def test_large_domains_are_sampled_with_their_corners():
     model = PixelCNN(Binary((2, 12, 9)), blocks=1, features=2)
-    sites = asked(model, seed=0).tolist()
+    sites = tested_sites(model, seed=0).tolist()
     corners = {channel * 108 + row * 9 + column for channel in (0, 1) for row in (0, 11) for column in (0, 8)}
     assert corners <= set(sites)
-    assert SAMPLE <= len(sites) <= SAMPLE + len(corners) < SITES < model.domain.sites
+    assert NUM_SAMPLED <= len(sites) <= NUM_SAMPLED + len(corners) < MAX_SITES < model.domain.sites
     assert sites == sorted(set(sites))
-    assert asked(model, seed=1).tolist() != sites
-    found = receptive_field(model)
+    assert tested_sites(model, seed=1).tolist() != sites
+    found = check_receptive_field(model)
     assert found.passed
-    assert found.detail.startswith(f"by Jacobian, {len(sites)} of 216 conditionals see ")
+    assert found.detail.startswith(f"by Jacobian, {len(sites)} of 216 conditionals depend on ")
 
 
 def test_a_fault_of_a_large_domain_is_named_by_its_sites():
     model = FurtherUp(Binary((1, 10, 14)))
-    found, field = receptive_field(model), model.receptive_field()
+    found, field = check_receptive_field(model), model.receptive_field()
     assert found.pairs
     assert all(5 <= output // 14 - site // 14 <= 9 and not field[output, site] for output, site in found.pairs)
 
 
 def test_one_datum_at_a_time_gives_the_same_finding():
     model = PixelRNN(Binary((3, 2, 3)), "row", 1, 4)
-    assert receptive_field(model, batch=1) == receptive_field(model)
+    assert check_receptive_field(model, batch=1) == check_receptive_field(model)
 
 
 def test_trained_and_saturated_weights_do_not_matter():
@@ -383,12 +383,12 @@ def test_trained_and_saturated_weights_do_not_matter():
     with torch.no_grad():
         for weight in model.parameters():
             weight.fill_(-1e6)
-    assert receptive_field(model).passed
+    assert check_receptive_field(model).passed
 
 
 def test_mixed_precision_and_training_mode_do_not_matter():
     model = PixelCNN(Binary((1, 3, 3)), 1, 2).half().train()
-    assert receptive_field(model).passed
+    assert check_receptive_field(model).passed
     assert model.training
     assert model.first.weight.dtype == torch.float16
 
@@ -398,7 +398,7 @@ def test_a_model_that_does_not_run_in_float64_is_not_held_to_it_and_told_why():
         def encode(self, x):
             return super().encode(x).float()
 
-    found = receptive_field(Single(Binary((1, 3, 3)), blocks=1, features=2))
+    found = check_receptive_field(Single(Binary((1, 3, 3)), blocks=1, features=2))
     assert found.status == "not run"
     assert found.detail.startswith("no Jacobian can be taken in float64 (")
 

@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tests.reports.test_inspect_figures import COLOUR, GRAY, ROWS, draw, trained
 
 import chainrule as cr
 from chainrule.cli import main
 from chainrule.commands.inspect import sites_named
-from chainrule.domains.orders import Order
-from chainrule.figures.fields import LEAK, field
+from chainrule.domains import Order
+from chainrule.figures import LEAK, site_states
 from chainrule.models import Independent, PixelRNN
 from chainrule.reports.inspect import Example, facts_of, fields_of, tour_of
 from chainrule.reports.inspect.facts import LARGEST_TRIED, grouped, weights_of
 from chainrule.reports.inspect.page import summary_rows, weight_rows
 from chainrule.reports.inspect.pictures import cells, centre, pages, receptive_fields
+from tests.reports.test_inspect_figures import COLOUR, GRAY, ROWS, draw, trained
 
 
 class LastToFirst(cr.AutoregressiveModel):
@@ -88,7 +88,7 @@ def test_a_model_that_does_not_say_what_it_sees_is_tried():
     facts = facts_of(model, fields)
     assert facts.past_seen == pytest.approx(5 / 15)
     assert facts.order == "its own: 5, 4, 3, 2, 1, 0"
-    assert field(fields_of(SeesItself(ROWS)).seen, model.order, 2)[2] == LEAK
+    assert site_states(fields_of(SeesItself(ROWS)).seen, model.order, 2)[2] == LEAK
 
 
 def test_what_cannot_be_known_is_left_out_and_said():

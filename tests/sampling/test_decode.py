@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from chainrule.checks.frequencies import chi_square
-from chainrule.checks.variants import moved, random_data
+from chainrule.checks.sample_frequencies import chi_square
+from chainrule.checks.variants import perturbed_copy, random_data
 from chainrule.domains import Binary, Levels
 from chainrule.errors import ChainruleError
 from chainrule.inference.complete import complete
@@ -34,7 +34,7 @@ SOME = (
 
 
 def some_model(name):
-    return moved(ZOO[name](), 7)
+    return perturbed_copy(ZOO[name](), 7)
 
 
 class RowByRow(Independent):
@@ -104,7 +104,8 @@ def test_draws_lie_on_the_grid_of_the_domain(name):
 def test_the_schedule_does_not_change_what_is_drawn():
     domain = Levels((3, 4), 5)
     assert torch.equal(
-        sample(moved(RowByRow(domain), 1), 20, seed=3), sample(moved(Independent(domain), 1), 20, seed=3)
+        sample(perturbed_copy(RowByRow(domain), 1), 20, seed=3),
+        sample(perturbed_copy(Independent(domain), 1), 20, seed=3),
     )
 
 
@@ -113,7 +114,7 @@ def test_all_256_levels_are_drawn():
 
 
 def test_a_low_temperature_draws_the_likeliest_values():
-    model = moved(Independent(Levels((6,), 4)), 2)
+    model = perturbed_copy(Independent(Levels((6,), 4)), 2)
     likeliest = model.conditionals(torch.zeros(1, 6)).probs.argmax(-1)
     assert torch.equal(sample(model, 9, temperature=1e-3), likeliest.expand(9, 6))
     assert not torch.equal(sample(model, 9), likeliest.expand(9, 6))
@@ -217,7 +218,7 @@ def test_each_datum_may_have_evidence_of_its_own():
     ],
 )
 def test_completions_have_the_exact_conditional_distribution(make, temperature):
-    model, n = moved(make(), 3), 5000
+    model, n = perturbed_copy(make(), 3), 5000
     outcomes = torch.cat(list(model.domain.outcomes()))
     evidence = prefix(model, 2)
     x = outcomes[-2:-1]

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import chainrule.layers
-from chainrule.checks import sequential_equals_parallel
-from chainrule.checks.variants import moved, random_data
+from chainrule.checks import check_sampler
+from chainrule.checks.variants import perturbed_copy, random_data
 from chainrule.domains import Binary, Levels
 from chainrule.errors import ChainruleError
 from chainrule.inference.complete import complete
@@ -49,14 +49,14 @@ def plain(model):
 
 @pytest.mark.parametrize("name", ZOO)
 def test_samples_are_those_of_the_default_half(name):
-    model = moved(ZOO[name](), 3).double()
+    model = perturbed_copy(ZOO[name](), 3).double()
     # Numbers of a table may differ in their last digits.
     torch.testing.assert_close(sample(model, 3, seed=2), sample(plain(model), 3, seed=2), rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", SOME)
 def test_completions_of_the_first_sites_are_those_of_the_default_half(name):
-    model = moved(ZOO[name](), 3).double()
+    model = perturbed_copy(ZOO[name](), 3).double()
     x = random_data(model, 2, 1)
     for known in (1, model.domain.sites // 2, model.domain.sites - 1):
         evidence = torch.zeros(model.domain.sites, dtype=torch.bool)
@@ -68,7 +68,7 @@ def test_completions_of_the_first_sites_are_those_of_the_default_half(name):
 
 @pytest.mark.parametrize("name", SOME)
 def test_states_that_were_selected_or_left_behind_go_on_as_they_should(name):
-    model = moved(ZOO[name](), 3).double()
+    model = perturbed_copy(ZOO[name](), 3).double()
     x, steps, rows = random_data(model, 2, 1), len(model.schedule), torch.tensor([1, 0, 1])
     wanted, half = model.conditionals(x).canonical_params.flatten(1, -2), steps // 2
 
@@ -96,7 +96,7 @@ def test_a_model_that_changes_conditionals_gets_the_default_half():
 
     assert all(vars(Warmer)[name] is vars(AutoregressiveModel)[name] for name in SEQUENTIAL)
     assert Renamed.start is MADE.start
-    model = moved(Warmer(Binary((5,)), hidden=(8,)), 1)
+    model = perturbed_copy(Warmer(Binary((5,)), hidden=(8,)), 1)
     assert torch.equal(sample(model, 50, seed=1), sample(plain(model), 50, seed=1))
 
 
@@ -121,7 +121,7 @@ def test_so_does_one_that_changes_them_from_beside_or_changes_the_inputs():
 
     for kind in (Mixed, Flipped):
         assert vars(kind)["start"] is vars(AutoregressiveModel)["start"]
-        assert sequential_equals_parallel(kind(Binary((1, 3, 3)), blocks=1, features=2)).passed
+        assert check_sampler(kind(Binary((1, 3, 3)), blocks=1, features=2)).passed
     assert vars(Kept)["advance"] is vars(AutoregressiveModel)["advance"]
     assert "select" in vars(Kept)
 
@@ -159,7 +159,7 @@ def test_the_loop_draws_all(name, ran):
 
 @pytest.mark.parametrize("name", COMPILED)
 def test_without_numba_the_steps_draw_the_same(name, ran, no_numba):
-    model = moved(ZOO[name](), 3).double()
+    model = perturbed_copy(ZOO[name](), 3).double()
     assert torch.equal(sample(model, 3, seed=2), sample(plain(model), 3, seed=2))
     assert ran == [None]
 
@@ -167,7 +167,7 @@ def test_without_numba_the_steps_draw_the_same(name, ran, no_numba):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("name", ["made, 60 sites", "made, shuffled, direct, levels", "made, 256 levels"])
 def test_the_loop_draws_at_any_temperature_whatever_the_chunk(name, dtype, ran):
-    model = moved(ZOO[name](), 3).to(dtype)
+    model = perturbed_copy(ZOO[name](), 3).to(dtype)
     for temperature in (0.5, 1.0, 3.0):
         wanted = sample(plain(model), 70, seed=5, temperature=temperature)
         for chunk in (1, 7, 70):
@@ -178,7 +178,7 @@ def test_the_loop_draws_at_any_temperature_whatever_the_chunk(name, dtype, ran):
 @pytest.mark.parametrize("name", ["made, 60 sites", "made, shuffled, direct, levels"])
 def test_the_loop_keeps_the_evidence_of_each_datum(name, ran):
     """From a few absorbed groups on, with evidence among those that are left, and other for each datum."""
-    model = moved(ZOO[name](), 3).double()
+    model = perturbed_copy(ZOO[name](), 3).double()
     x, rank = random_data(model, 9, 1), model.order.rank
     lengths = torch.linspace(1, model.domain.sites, 9).long()
     evidence = (rank < lengths[:, None]).view(x.shape)
@@ -189,7 +189,7 @@ def test_the_loop_keeps_the_evidence_of_each_datum(name, ran):
 
 
 def test_the_loop_leaves_a_state_as_it_was():
-    model = moved(ZOO["made, 60 sites"](), 3).double()
+    model = perturbed_copy(ZOO["made, 60 sites"](), 3).double()
     x, steps = random_data(model, 2, 1), len(model.schedule)
     with torch.no_grad():
         state = model.absorb(x, steps // 2)
@@ -240,7 +240,7 @@ def test_tables_go_step_by_step(name, ran):
 
 @pytest.mark.parametrize("name", SOME)
 def test_draws_do_not_depend_on_autocast(name):
-    model = moved(ZOO[name](), 3)
+    model = perturbed_copy(ZOO[name](), 3)
     with torch.autocast("cpu", torch.bfloat16):
         drawn = sample(model, 2, seed=1)
     torch.testing.assert_close(drawn, sample(model, 2, seed=1))

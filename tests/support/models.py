@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from chainrule.domains import Binary, Column, Levels, Table
-from chainrule.domains.orders import shuffled
+from chainrule.domains import Binary, Column, Levels, Table, shuffled
 from chainrule.models.base import AutoregressiveModel, Density
 from chainrule.models.ensemble import Ensemble
 from chainrule.models.independent import Independent
@@ -45,7 +44,7 @@ ZOO: dict[str, Callable[[], AutoregressiveModel]] = {
     "made, narrower above": partial(MADE, five, hidden=(7, 1)),
     "made, direct": partial(MADE, five, hidden=(9, 9), direct_connections=True),
     "made, reversed": partial(MADE, five, hidden=(16,), order=range(4, -1, -1)),
-    "made, shuffled": partial(MADE, image, hidden=(24,), order=shuffled(image, 1)),
+    "made, shuffled": partial(MADE, image, hidden=(24,), order=shuffled(image, seed=1)),
     "made, shuffled, direct, levels": partial(
         MADE, Levels((2, 2), 5), hidden=(16, 16), order=(3, 0, 2, 1), direct_connections=True
     ),
@@ -55,7 +54,7 @@ ZOO: dict[str, Callable[[], AutoregressiveModel]] = {
     "made, 256 levels": partial(MADE, Levels((2,), 256), hidden=(8,)),
     "made, colour": partial(MADE, colour, hidden=(30,)),
     "made, 60 sites": partial(MADE, Binary((60,)), hidden=(40, 40)),
-    "made, member of any order": lambda: MADE(image, hidden=(24,), agnostic="order").member(shuffled(image, 3)),
+    "made, member of any order": lambda: MADE(image, hidden=(24,), agnostic="order").member(shuffled(image, seed=3)),
     "made, member of both, direct": lambda: MADE(five, hidden=(9, 9), direct_connections=True, agnostic="both").members(
         2
     )[1],

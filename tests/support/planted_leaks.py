@@ -1,4 +1,4 @@
-"""Small models in plain torch, as found in the wild: some right, most with a fault, each with what it sees."""
+"""Small models in plain PyTorch, most of them with a planted leak, each with its exact dependence."""
 
 from __future__ import annotations
 
@@ -8,16 +8,33 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-Sees = Callable[[tuple[int, int, int], tuple[int, int, int]], bool]
-"""From the (channel, row, column) of an output and of an input: does the one see the other?"""
+import chainrule as cr
+
+DependsOn = Callable[[tuple[int, int, int], tuple[int, int, int]], bool]
+"""Whether an output depends on an input, from the (channel, row, column) of both."""
 
 GRAY, RGB, LEVELS = (1, 4, 5), (3, 3, 4), 4
 WIDTH = 4
-"""Features of each colour."""
+"""The number of features of each colour."""
+
+CK = "n,ck,h,w"
+"""The layout of most of these models."""
 
 
-class Masked(nn.Conv2d):
-    """A convolution whose features are grouped by colour, open where `taps(colour, colour in, down, right)` says."""
+def build(make):
+    """Return the model with the same weights each time, and leave the global random state alone."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return make()
+
+
+def run_check(model, shape, levels=LEVELS, layout=CK, **options):
+    """Run `check_leak` with the defaults of these models."""
+    return cr.check_leak(model, shape, levels=levels, layout=layout, **options)
+
+
+class MaskedConv(nn.Conv2d):
+    """Convolve features that are grouped by colour, with the kernel open where `taps(out, in, down, right)` is True."""
 
     def __init__(self, channels, colours, taps, size=3):
         super().__init__(channels[0], channels[1], size, padding=size // 2)
@@ -34,8 +51,8 @@ class Masked(nn.Conv2d):
         return F.conv2d(x, self.weight * self.mask, self.bias, padding=self.padding)
 
 
-class Mutating(Masked):
-    """The same, as most write it."""
+class MutatingConv(MaskedConv):
+    """Write the mask into the weight in each forward pass, as many implementations do."""
 
     def forward(self, x):
         self.weight.data *= self.mask
@@ -50,8 +67,8 @@ def mask_b(to, of, down, right):
     return mask_a(to, of, down, right) or (down == right == 0 and of == to)
 
 
-def stack(shape, first, rest=mask_b, head=mask_b, kind=Masked):
-    """A spatial layer, a 1×1 layer and a 1×1 head: [n, C·K, H, W], the channels slower."""
+def masked_stack(shape, first, rest=mask_b, head=mask_b, kind=MaskedConv):
+    """Return a spatial layer, a 1×1 layer and a 1×1 head, with output [n, C·K, H, W] in layout `CK`."""
     colours = shape[0]
     features = WIDTH * colours
     return nn.Sequential(
@@ -64,27 +81,27 @@ def stack(shape, first, rest=mask_b, head=mask_b, kind=Masked):
 
 
 def starts_as_identity():
-    """Among masked layers one without a mask, whose weight is a Dirac kernel: it mixes colours after one step."""
-    net = stack(RGB, mask_a)
+    """Return masked layers and one without a mask that starts as a Dirac kernel: it mixes colours after one step."""
+    net = masked_stack(RGB, mask_a)
     net[2] = nn.Conv2d(WIDTH * 3, WIDTH * 3, 1)
     nn.init.dirac_(net[2].weight)
     return net
 
 
-def sees_by(taps) -> Sees:
-    """What a stack sees whose first layer has those taps, and whose others keep colours apart."""
+def stack_dependence(taps) -> DependsOn:
+    """Return the dependence of a stack whose first layer has these taps, and whose other layers keep colours apart."""
     return lambda o, i: (
         max(abs(i[1] - o[1]), abs(i[2] - o[2])) <= 1
         and any(taps(colour, i[0], i[1] - o[1], i[2] - o[2]) for colour in range(o[0] + 1))
     )
 
 
-def any_colour(taps, colours=3) -> Sees:
-    """What a stack sees whose outputs read the features of all colours."""
-    return lambda o, i: any(sees_by(taps)((colour, *o[1:]), i) for colour in range(colours))
+def mixed_dependence(taps, colours=3) -> DependsOn:
+    """Return the dependence of a stack whose outputs read the features of all colours."""
+    return lambda o, i: any(stack_dependence(taps)((colour, *o[1:]), i) for colour in range(colours))
 
 
-# Kernels that are off, each as its first layer's taps.
+# Wrong kernels, each as the taps of the first layer.
 
 
 def off_by_one(to, of, down, right):
@@ -108,22 +125,22 @@ def columns_first(to, of, down, right):
 
 
 class WrongAxis(nn.Module):
-    """Probabilities that sum to 1 over the pixels."""
+    """Compute probabilities that sum to 1 over the pixels instead of the levels."""
 
     def __init__(self):
         super().__init__()
-        self.net = stack(GRAY, mask_a)
+        self.net = masked_stack(GRAY, mask_a)
 
     def forward(self, x):
         return self.net(x).flatten(2).softmax(-1).view(len(x), LEVELS, *GRAY[1:])
 
 
 class Residual(nn.Module):
-    """A branch without a mask is added."""
+    """Add a branch without a mask."""
 
     def __init__(self, shape=RGB, zero=False):
         super().__init__()
-        self.net, self.branch = stack(shape, mask_a), nn.Conv2d(shape[0], shape[0] * LEVELS, 1)
+        self.net, self.branch = masked_stack(shape, mask_a), nn.Conv2d(shape[0], shape[0] * LEVELS, 1)
         if zero:
             nn.init.zeros_(self.branch.weight)
 
@@ -132,18 +149,18 @@ class Residual(nn.Module):
 
 
 class GatesAcrossColours(nn.Module):
-    """An LSTM along each row; its four gates are cut out of features that are grouped by colour as a whole."""
+    """Run an LSTM along each row, whose four gates are cut out of features that are grouped by colour as a whole."""
 
     def __init__(self, wrong=True):
         super().__init__()
         self.wrong, h = wrong, 2 * WIDTH * 3
         self.h = h
-        self.first = Masked((3, h), 3, mask_a, size=1)
+        self.first = MaskedConv((3, h), 3, mask_a, size=1)
         if wrong:
-            self.gates = Masked((h, 4 * h), 3, mask_b, size=1)
+            self.gates = MaskedConv((h, 4 * h), 3, mask_b, size=1)
         else:
-            self.gates = nn.ModuleList(Masked((h, h), 3, mask_b, size=1) for _ in range(4))
-        self.head = Masked((h, 3 * LEVELS), 3, mask_b, size=1)
+            self.gates = nn.ModuleList(MaskedConv((h, h), 3, mask_b, size=1) for _ in range(4))
+        self.head = MaskedConv((h, 3 * LEVELS), 3, mask_b, size=1)
 
     def forward(self, x):
         x = self.first(x)
@@ -156,13 +173,13 @@ class GatesAcrossColours(nn.Module):
         return self.head(torch.stack(states, -1))
 
 
-def along_the_row(o, i) -> bool:
-    """What the LSTM above sees when it is right: the colours before its own, from its pixel to the left."""
+def row_dependence(o, i) -> bool:
+    """Return the dependence of a correct row LSTM: on the colours before its own, at its pixel and to the left."""
     return i[1] == o[1] and i[2] <= o[2] and i[0] < o[0]
 
 
 class Diagonal(nn.Module):
-    """A Diagonal BiLSTM of one layer on a gray image, its input shifted right by one pixel; faults by name."""
+    """Run a Diagonal BiLSTM of one layer on a gray image shifted right by one pixel, with a fault by name."""
 
     def __init__(self, fault="", both=True):
         super().__init__()
@@ -197,82 +214,96 @@ class Diagonal(nn.Module):
         return torch.stack([states[:, :, row, row : row + width] for row in range(height)], 2)
 
 
-def diagonal_sees(fault="", both=True) -> Sees:
-    """What it sees, by which states a state is made from."""
+def diagonal_dependence(fault="", both=True) -> DependsOn:
+    """Return the dependence of `Diagonal`, from the states that each state is computed from."""
     lift = {"not shifted": 0, "zeros at the wrong end": 1}.get(fault, -1)
 
-    def sees(o, i):
+    def depends_on(o, i):
         down, right = i[1] - o[1], i[2] - o[2]
         if fault == "reads the row below":
             return down >= 0 and right <= -1 - 2 * down
         mirrored = both and 0 <= o[1] + lift < GRAY[1] and down <= lift and right >= -1 and i[2] < GRAY[2] - 1
         return (down <= 0 and right <= -1) or mirrored
 
-    return sees
+    return depends_on
 
 
-def leaks_of(shape: Sequence[int], sees: Sees) -> set[tuple[int, int]]:
-    """Every pair (output, input) of which the one sees the other, and does not come after it in raster order."""
-    return {(o, i) for o, i in pairs_of(shape, sees) if not before(place(i, shape), place(o, shape))}
+def expected_leaks(shape: Sequence[int], depends_on: DependsOn) -> set[tuple[int, int]]:
+    """Return all pairs (output, input) where the output depends on an input that is not before it in raster order."""
+    return {
+        (o, i)
+        for o, i in expected_pairs(shape, depends_on)
+        if not comes_before(site_position(i, shape), site_position(o, shape))
+    }
 
 
-def pairs_of(shape: Sequence[int], sees: Sees) -> set[tuple[int, int]]:
-    """Every pair (output, input) of sites, as numbered in the flattened image, of which the one sees the other."""
+def expected_pairs(shape: Sequence[int], depends_on: DependsOn) -> set[tuple[int, int]]:
+    """Return all pairs (output, input) where the output depends on the input, as indices into the flattened image."""
     sites = range(shape[0] * shape[1] * shape[2])
-    return {(o, i) for o in sites for i in sites if sees(place(o, shape), place(i, shape))}
+    return {(o, i) for o in sites for i in sites if depends_on(site_position(o, shape), site_position(i, shape))}
 
 
-def place(site: int, shape: Sequence[int]) -> tuple[int, int, int]:
-    """A site's (channel, row, column)."""
+def site_position(site: int, shape: Sequence[int]) -> tuple[int, int, int]:
+    """Return the (channel, row, column) of a site."""
     channel, pixel = divmod(site, shape[1] * shape[2])
     return (channel, *divmod(pixel, shape[2]))
 
 
-def before(one: tuple[int, int, int], other: tuple[int, int, int]) -> bool:
+def comes_before(one: tuple[int, int, int], other: tuple[int, int, int]) -> bool:
+    """Return whether one site comes before the other in raster order."""
     return (*one[1:], one[0]) < (*other[1:], other[0])
 
 
-PLANTED: dict[str, tuple[Callable[[], nn.Module], tuple[int, int, int], Sees]] = {
-    "mask B in the first layer": (lambda: stack(GRAY, mask_b), GRAY, sees_by(mask_b)),
-    "mask B in the first layer, colour": (lambda: stack(RGB, mask_b), RGB, sees_by(mask_b)),
-    "mask off by one": (lambda: stack(GRAY, off_by_one), GRAY, sees_by(off_by_one)),
-    "padding reads the row below": (lambda: stack(GRAY, reads_below), GRAY, sees_by(reads_below)),
-    "no mask": (lambda: stack(RGB, lambda *_: True), RGB, sees_by(lambda *_: True)),
-    "output head without a mask": (lambda: stack(RGB, mask_a, head=lambda *_: True), RGB, any_colour(mask_a)),
-    "hidden layer without a mask": (lambda: stack(RGB, mask_a, rest=lambda *_: True), RGB, any_colour(mask_a)),
-    "layer without a mask that starts as the identity": (starts_as_identity, RGB, any_colour(mask_a)),
+LEAKY_MODELS: dict[str, tuple[Callable[[], nn.Module], tuple[int, int, int], DependsOn]] = {
+    "mask B in the first layer": (lambda: masked_stack(GRAY, mask_b), GRAY, stack_dependence(mask_b)),
+    "mask B in the first layer, colour": (lambda: masked_stack(RGB, mask_b), RGB, stack_dependence(mask_b)),
+    "mask off by one": (lambda: masked_stack(GRAY, off_by_one), GRAY, stack_dependence(off_by_one)),
+    "padding reads the row below": (lambda: masked_stack(GRAY, reads_below), GRAY, stack_dependence(reads_below)),
+    "no mask": (lambda: masked_stack(RGB, lambda *_: True), RGB, stack_dependence(lambda *_: True)),
+    "output head without a mask": (
+        lambda: masked_stack(RGB, mask_a, head=lambda *_: True), RGB, mixed_dependence(mask_a)
+    ),
+    "hidden layer without a mask": (
+        lambda: masked_stack(RGB, mask_a, rest=lambda *_: True), RGB, mixed_dependence(mask_a)
+    ),
+    "layer without a mask that starts as the identity": (starts_as_identity, RGB, mixed_dependence(mask_a)),
     "colours in the order B, G, R": (
-        lambda: stack(RGB, reversed_colours, *[lambda to, of, *_: of >= to] * 2),
+        lambda: masked_stack(RGB, reversed_colours, *[lambda to, of, *_: of >= to] * 2),
         RGB,
-        lambda o, i: sees_by(reversed_colours)((0, *o[1:]), i) if o[0] == 0 else any(
-            sees_by(reversed_colours)((colour, *o[1:]), i) and reversed_colours(colour, i[0], i[1] - o[1], i[2] - o[2])
+        lambda o, i: stack_dependence(reversed_colours)((0, *o[1:]), i) if o[0] == 0 else any(
+            stack_dependence(reversed_colours)((colour, *o[1:]), i)
+            and reversed_colours(colour, i[0], i[1] - o[1], i[2] - o[2])
             for colour in range(o[0], 3)
         ),
     ),
-    "column by column": (lambda: stack(RGB, columns_first), RGB, sees_by(columns_first)),
+    "column by column": (lambda: masked_stack(RGB, columns_first), RGB, stack_dependence(columns_first)),
     "softmax over the pixels": (WrongAxis, GRAY, lambda o, i: i != (0, *(size - 1 for size in GRAY[1:]))),
-    "residual from a branch without a mask": (Residual, RGB, lambda o, i: sees_by(mask_a)(o, i) or o[1:] == i[1:]),
+    "residual from a branch without a mask": (
+        Residual, RGB, lambda o, i: stack_dependence(mask_a)(o, i) or o[1:] == i[1:]
+    ),
     "gates across colours": (
         GatesAcrossColours,
         RGB,
         lambda o, i: i[1] == o[1] and i[2] <= o[2] and i[0] < 2,
     ),
     **{
-        f"diagonal BiLSTM, {fault}": (lambda fault=fault: Diagonal(fault), GRAY, diagonal_sees(fault))
+        f"diagonal BiLSTM, {fault}": (lambda fault=fault: Diagonal(fault), GRAY, diagonal_dependence(fault))
         for fault in ("not shifted", "zeros at the wrong end")
     },
     "diagonal LSTM, reads the row below": (
-        lambda: Diagonal("reads the row below", both=False), GRAY, diagonal_sees("reads the row below", both=False)
+        lambda: Diagonal("reads the row below", both=False),
+        GRAY,
+        diagonal_dependence("reads the row below", both=False),
     ),
 }  # fmt: skip
-"""Each leaks: how it is made, for images of which shape, and who sees whom."""
+"""Models that leak: constructor, shape of the images, and dependence."""
 
-RIGHT: dict[str, tuple[Callable[[], nn.Module], tuple[int, int, int], Sees]] = {
-    "masks A and B": (lambda: stack(RGB, mask_a), RGB, sees_by(mask_a)),
-    "gray": (lambda: stack(GRAY, mask_a), GRAY, sees_by(mask_a)),
-    "masks written back": (lambda: stack(RGB, mask_a, kind=Mutating), RGB, sees_by(mask_a)),
-    "half of the row above": (lambda: stack(GRAY, half_above), GRAY, sees_by(half_above)),
-    "gates by colour": (lambda: GatesAcrossColours(wrong=False), RGB, along_the_row),
-    "diagonal BiLSTM": (Diagonal, GRAY, diagonal_sees()),
+CORRECT_MODELS: dict[str, tuple[Callable[[], nn.Module], tuple[int, int, int], DependsOn]] = {
+    "masks A and B": (lambda: masked_stack(RGB, mask_a), RGB, stack_dependence(mask_a)),
+    "gray": (lambda: masked_stack(GRAY, mask_a), GRAY, stack_dependence(mask_a)),
+    "masks written back": (lambda: masked_stack(RGB, mask_a, kind=MutatingConv), RGB, stack_dependence(mask_a)),
+    "half of the row above": (lambda: masked_stack(GRAY, half_above), GRAY, stack_dependence(half_above)),
+    "gates by colour": (lambda: GatesAcrossColours(wrong=False), RGB, row_dependence),
+    "diagonal BiLSTM": (Diagonal, GRAY, diagonal_dependence()),
 }
-"""None leaks."""
+"""Models that do not leak, in the same form."""

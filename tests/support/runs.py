@@ -1,4 +1,4 @@
-"""Small training runs, and what must not depend on how they came about. Shared by the tests of training."""
+"""Small training runs, their models and data, and their results to compare."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from chainrule.data import Data
 from chainrule.training.history import History
 from chainrule.training.trainer import Trainer
 
-DETERMINED = ("epoch", "updates", "train_nats", "valid_nats", "valid_bits_per_dim", "lr")
-"""The columns of the record that are no times."""
+REPRODUCIBLE_COLUMNS = ("epoch", "updates", "train_nats", "valid_nats", "valid_bits_per_dim", "lr")
+"""The columns of `metrics.csv` that are no times."""
 
 SETTINGS = {
     "epochs": 3, "batch_size": 7, "lr": 0.02, "warmup": 3, "ema": 0.9, "seed": 5, "precision": "float32"
 }  # fmt: skip
-"""The precision is said, so that tests do not depend on the machine."""
-KINDS = {
+"""Settings with a given precision, so that results do not depend on the machine."""
+RUNS = {
     "static": SETTINGS,
     "dynamic": SETTINGS,
     "patience": {**SETTINGS, "epochs": 30, "patience": 2, "lr": 0.3, "schedule": "constant"},
@@ -32,8 +32,8 @@ KINDS = {
 }
 
 
-def data_of(kind: str, folder: Path) -> Data:
-    """30 images 1×3×4 to train on, so that the last batch of an epoch is smaller."""
+def make_data(kind: str, folder: Path) -> Data:
+    """Return 30 training images 1×3×4, so that the last batch of an epoch is smaller; and 13 for validation."""
     gray = np.random.default_rng(0).integers(0, 256, (43, 3, 4), dtype=np.uint8)
     splits = {"train": gray[:30]} if kind == "no validation" else {"train": gray[:30], "valid": gray[30:]}
     file = folder / f"{kind}.npz"
@@ -42,76 +42,80 @@ def data_of(kind: str, folder: Path) -> Data:
     return cr.load_data(file, binarize="dynamic" if kind == "dynamic" else "threshold")
 
 
-def model_of(kind: str):
+def make_model(kind: str):
     domain = cr.Binary((1, 3, 4))
     return cr.PixelCNN(domain, blocks=1, features=4) if kind == "bfloat16" else cr.MADE(domain, hidden=(9,), seed=1)
 
 
-def train(kind: str, folder: Path, out: Path, **options) -> tuple[cr.AutoregressiveModel, History]:
-    model = model_of(kind)
-    return model, cr.fit(model, data_of(kind, folder), out=out, progress=False, **KINDS[kind], **options)
+def train_run(kind: str, folder: Path, out: Path, **options) -> tuple[cr.AutoregressiveModel, History]:
+    model = make_model(kind)
+    return model, cr.fit(model, make_data(kind, folder), out=out, progress=False, **RUNS[kind], **options)
 
 
-def outcome(model, history: History, out: Path) -> dict:
-    """All that must not depend on whether a run was stopped."""
+def run_result(model, history: History, out: Path) -> dict:
+    """Return everything that must not depend on whether the run was stopped."""
     with (out / "metrics.csv").open(encoding="utf-8") as file:
-        rows = [{name: row[name] for name in DETERMINED} for row in csv.DictReader(file)]
+        rows = [{name: row[name] for name in REPRODUCIBLE_COLUMNS} for row in csv.DictReader(file)]
     return {
-        "weights": bits(model),
-        "kept": bits(cr.load(out)),
+        "weights": weight_bytes(model),
+        "kept": weight_bytes(cr.load(out)),
         "record": rows,
-        "history": [{name: str(getattr(row, name)) for name in DETERMINED} for row in history.rows],
+        "history": [{name: str(getattr(row, name)) for name in REPRODUCIBLE_COLUMNS} for row in history.rows],
         "best": (history.best, history.stopped),
-        "files": files(out),
+        "files": file_names(out),
     }
 
 
-def bits(model) -> dict[str, bytes]:
+def weight_bytes(model) -> dict[str, bytes]:
     return {name: tensor.numpy().tobytes() for name, tensor in model.state_dict().items()}
 
 
-def files(out: Path) -> set[str]:
-    """Every file but TensorBoard's; states without their number."""
+def file_names(out: Path) -> set[str]:
+    """Return the names of all files but those of TensorBoard; the folder of the state without its number."""
     names = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     states = {name.split("/")[1] for name in names if name.startswith("training/state-")}
     assert len(states) == 1
     return {name.replace(*states, "state") for name in names if not name.startswith("tensorboard/")}
 
 
-def contents(folder: Path) -> dict[str, bytes]:
+def file_contents(folder: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def signalled(monkeypatch, sign: signal.Signals, at: int) -> None:
-    """Has the signal arrive within the n-th update."""
-    descend, calls = Trainer.descend, 0
+def raise_signal_in_update(monkeypatch, sign: signal.Signals, at: int) -> None:
+    """Raise the signal in update number `at`, from 1."""
+    optimiser_step, calls = Trainer.optimiser_step, 0
 
     def wrapped(self, x):
         nonlocal calls
         calls += 1
         if calls == at:
-            signal.raise_signal(sign)  # to this thread, and so at once
-        return descend(self, x)
+            signal.raise_signal(sign)  # in this thread, so that it arrives at once
+        return optimiser_step(self, x)
 
-    monkeypatch.setattr(Trainer, "descend", wrapped)
+    monkeypatch.setattr(Trainer, "optimiser_step", wrapped)
 
 
-# A model and data of three rows of three, for what needs no run on disk.
+# A model and data of images 1×3×3, for tests without a run on disk.
 
 DOMAIN = cr.Binary((1, 3, 3))
-CLONES = torch.tensor([[0, 1] * 4 + [0], [1, 0] * 4 + [1]]).view(2, 1, 3, 3).repeat(16, 1, 1, 1)
-"""Two images, each many times: what a model learns quickly."""
+REPEATED = torch.tensor([[0, 1] * 4 + [0], [1, 0] * 4 + [1]]).view(2, 1, 3, 3).repeat(16, 1, 1, 1)
+"""Two images, each repeated 16 times, which a model learns quickly."""
 NOISE = torch.randint(0, 2, (40, 1, 3, 3), generator=torch.Generator().manual_seed(0))
-"""Images with nothing to learn: what a model overfits."""
-QUIET = {"progress": False, "batch_size": 8, "lr": 0.02, "warmup": 0, "ema": 0.9, "precision": "float32"}
+"""Random images, which a model overfits."""
+FAST = {"progress": False, "batch_size": 8, "lr": 0.02, "warmup": 0, "ema": 0.9, "precision": "float32"}
 
 
-def made(**options) -> cr.MADE:
+WRAPPERS = {"compile": lambda model: torch.compile(model, backend="eager"), "DataParallel": torch.nn.DataParallel}
+"""What users wrap around a model."""
+
+
+def small_made(**options) -> cr.MADE:
     return cr.MADE(DOMAIN, **{"hidden": (16,), "seed": 3, **options})
 
 
-class Counting(cr.AutoregressiveModel):
-    """A bias a site, weights that nothing uses, and a count of the updates; its NLL is nan after `until`."""
+class CountingModel(cr.AutoregressiveModel):
+    """A bias per site, unused weights, and a buffer that counts updates; its NLL is nan after `until` updates."""
 
     def __init__(self, domain, until: int = 10**9):
         super().__init__()

@@ -1,15 +1,18 @@
-"""Commands in one process, as a user gives them. Shared by the tests of the command line."""
+"""Run and parse command lines in this process."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
+from jsonargparse import Namespace
+
 from chainrule.cli import main
+from chainrule.commands.options.parser import make_parser
 
 
 def commands(folder: Path, capsys, monkeypatch) -> Callable[..., tuple[int, str, str]]:
-    """Runs a command in that folder; returns its status and what it printed on each of the two streams."""
+    """Return a function that runs a command in a folder, and returns its status, its output and its errors."""
     monkeypatch.chdir(folder)
     capsys.readouterr()
 
@@ -19,3 +22,9 @@ def commands(folder: Path, capsys, monkeypatch) -> Callable[..., tuple[int, str,
         return status, printed.out, printed.err
 
     return run
+
+
+def parse(words: str) -> Namespace:
+    """Return the options of a command line, parsed as the command does."""
+    name, *argv = words.split()
+    return make_parser(name, "", argv).parse_args(argv)

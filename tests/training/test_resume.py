@@ -1,6 +1,6 @@
-"""A run that was stopped or killed, anywhere, and resumed ends as if it had never been: the same bits, the same record.
+"""A run that was stopped or killed at any point, and resumed, ends with the same weights and metrics as any other.
 
-Run as a program, this file is a server that trains in forked children and has them killed where it is told to.
+Run as a program, this file is a server that trains in forked child processes and kills them at a given point.
 """
 
 from __future__ import annotations
@@ -13,34 +13,42 @@ import signal
 import subprocess
 import sys
 import time
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 import torch
 
 import chainrule as cr
-from chainrule.training.trainer import Trainer
-from tests.support.runs import KINDS, SETTINGS, bits, contents, data_of, model_of, outcome, signalled, train
-
-FIT = import_module("chainrule.training.fit")  # as a name of the package, `fit` is the function
+from chainrule.training import Trainer, checkpointing
+from chainrule.training.run_folder import RunFolder
+from tests.support.runs import (
+    RUNS,
+    SETTINGS,
+    file_contents,
+    make_data,
+    make_model,
+    raise_signal_in_update,
+    run_result,
+    train_run,
+    weight_bytes,
+)
 
 # The server.
 
 
 def serve() -> None:
-    """Answers each line, a kind, a folder, a run and how to die, with the status of the child that trained so."""
+    """Read lines (kind of run, folders, how and when to kill), train in a child, and print the child's exit status."""
     torch.set_num_threads(1)
     os.fsync = lambda _: None
     cr.fit(
-        model_of("static"), torch.zeros(1, 1, 3, 4), epochs=1, progress=False
-    )  # once here: torch loads what it needs
+        make_model("static"), torch.zeros(1, 1, 3, 4), epochs=1, progress=False
+    )  # once here, so that torch is loaded before the fork
     for line in sys.stdin:
         kind, folder, out, how, at = json.loads(line)
         pid = os.fork()
         if pid == 0:
-            doom(how, at)
-            train(kind, Path(folder), Path(out), resume=True)
+            prepare_kill(how, at)
+            train_run(kind, Path(folder), Path(out), resume=True)
             os._exit(0)
         if how == "time":
             time.sleep(at)
@@ -48,20 +56,20 @@ def serve() -> None:
         print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
 
 
-def doom(how: str, at: float) -> None:
-    """Has this process killed: within its n-th update or just after it, or on the point of its n-th `os.replace`."""
+def prepare_kill(how: str, at: float) -> None:
+    """Arrange that this process is killed in its n-th update, just after it, or just before its n-th `os.replace`."""
     if how == "saved update":
-        FIT.SAVE_SECONDS = -1.0
-    FIT.EPOCH_SECONDS = math.inf if how == "sparse write" else -1.0
+        checkpointing.SAVE_SECONDS = -1.0
+    checkpointing.EPOCH_SECONDS = math.inf if how == "sparse write" else -1.0
     if how in ("update", "saved update"):
-        Trainer.update = dying(Trainer.update, at, after=True)
+        Trainer.update = killing(Trainer.update, at, after=True)
     elif how == "within":
-        Trainer.descend = dying(Trainer.descend, at, after=True)
+        Trainer.optimiser_step = killing(Trainer.optimiser_step, at, after=True)
     elif how in ("write", "sparse write"):
-        os.replace = dying(os.replace, at, after=False)
+        os.replace = killing(os.replace, at, after=False)
 
 
-def dying(function, at: float, after: bool):
+def killing(function, at: float, after: bool):
     calls = 0
 
     def wrapped(*args):
@@ -70,7 +78,7 @@ def dying(function, at: float, after: bool):
         if calls == at and not after:
             os.kill(os.getpid(), signal.SIGKILL)
         answer = function(*args)
-        if calls == at + 1 and after:  # what follows the n-th call has been carried out too
+        if calls == at + 1 and after:  # the code after the n-th call has run too
             os.kill(os.getpid(), signal.SIGKILL)
         return answer
 
@@ -91,7 +99,7 @@ def server():
 
 @pytest.fixture
 def killed(server, tmp_path):
-    """Trains or resumes in a process that dies; returns its exit status, -9 where it did."""
+    """Train or resume in a process that is killed; return its exit status, which is -9 if it was."""
 
     def run(kind: str, out: Path, how: str, at: float) -> int:
         server.stdin.write(json.dumps([kind, str(tmp_path), str(out), how, at]) + "\n")
@@ -102,29 +110,29 @@ def killed(server, tmp_path):
 
 
 @pytest.fixture(autouse=True)
-def no_waiting_for_the_disk(monkeypatch):
-    """A process that is killed loses nothing that it wrote; only a power cut does."""
+def no_fsync(monkeypatch):
+    """A killed process loses nothing that it has written; only a power cut would."""
     monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
 @pytest.fixture(autouse=True)
 def every_epoch_is_saved(monkeypatch):
-    """However short it is."""
-    monkeypatch.setattr(FIT, "EPOCH_SECONDS", -1.0)
+    """Save at the end of every epoch, however short it is."""
+    monkeypatch.setattr(checkpointing, "EPOCH_SECONDS", -1.0)
 
 
 @pytest.fixture
 def unbroken(tmp_path):
-    """The outcome of a run that nothing stopped."""
+    """Return the result of a run that was not stopped."""
 
     def run(kind: str) -> dict:
         out = tmp_path / f"unbroken {kind}"
-        return outcome(*train(kind, tmp_path, out), out)
+        return run_result(*train_run(kind, tmp_path, out), out)
 
     return run
 
 
-def test_an_unbroken_run_leaves_these_files(unbroken):
+def test_the_files_of_an_unbroken_run(unbroken):
     assert unbroken("static")["files"] == {
         "config.json",
         "seen.safetensors",
@@ -139,81 +147,81 @@ def test_an_unbroken_run_leaves_these_files(unbroken):
 # Killed.
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_killed_again_and_again_within_epochs(kind, tmp_path, killed, unbroken):
+@pytest.mark.parametrize("kind", RUNS)
+def test_a_run_killed_repeatedly_within_epochs_ends_the_same(kind, tmp_path, killed, unbroken):
     out, lives = tmp_path / "run", 0
     while killed(kind, out, "saved update", 3) == -signal.SIGKILL:
         lives += 1
         assert lives < 40
     assert lives >= 4
-    assert outcome(*train(kind, tmp_path, out, resume=True), out) == unbroken(kind)
+    assert run_result(*train_run(kind, tmp_path, out, resume=True), out) == unbroken(kind)
 
 
 @pytest.mark.parametrize(("how", "at"), [("update", 2), ("update", 8), ("within", 6), ("within", 12)])
-def test_killed_within_an_epoch_that_was_not_saved(how, at, tmp_path, killed, unbroken):
+def test_a_run_killed_in_an_unsaved_epoch_ends_the_same(how, at, tmp_path, killed, unbroken):
     out = tmp_path / "run"
     assert killed("dynamic", out, how, at) == -signal.SIGKILL
-    assert outcome(*train("dynamic", tmp_path, out, resume=True), out) == unbroken("dynamic")
+    assert run_result(*train_run("dynamic", tmp_path, out, resume=True), out) == unbroken("dynamic")
 
 
-def test_killed_before_each_write(tmp_path, killed, unbroken):
-    """Where a file or folder is written whole and has not taken its place yet: configuration, states, weights, all."""
-    wanted, at, out = unbroken("patience"), 1, tmp_path / "run 1"
+def test_a_run_killed_before_any_write_ends_the_same(tmp_path, killed, unbroken):
+    """Killed when a file or folder is complete but not yet renamed: configuration, state, weights, metrics."""
+    expected, at, out = unbroken("patience"), 1, tmp_path / "run 1"
     while killed("patience", out, "write", at) == -signal.SIGKILL:
-        assert outcome(*train("patience", tmp_path, out, resume=True), out) == wanted, f"write {at}"
+        assert run_result(*train_run("patience", tmp_path, out, resume=True), out) == expected, f"write {at}"
         at, out = at + 1, tmp_path / f"run {at + 1}"
-    # The configuration and what was seen; four writes a state, of which the first is made before training; metrics, and
-    # better weights.
-    assert at - 1 == 2 + 4 + (4 + 1) * len(wanted["record"]) + betters(wanted["record"])
+    # The configuration and the fingerprints; four writes per state, with one state before training; metrics, and the
+    # weights of each new best epoch.
+    assert at - 1 == 2 + 4 + (4 + 1) * len(expected["record"]) + count_best_epochs(expected["record"])
 
 
-def test_killed_before_each_write_where_not_every_epoch_is_saved(tmp_path, killed, unbroken):
-    """Better weights then wait for the state that tells of them."""
-    wanted, at, out = unbroken("patience"), 1, tmp_path / "run 1"
+def test_a_run_killed_before_any_write_ends_the_same_with_few_saves(tmp_path, killed, unbroken):
+    """Better weights are then written later, with the next state."""
+    expected, at, out = unbroken("patience"), 1, tmp_path / "run 1"
     while killed("patience", out, "sparse write", at) == -signal.SIGKILL:
-        assert outcome(*train("patience", tmp_path, out, resume=True), out) == wanted, f"write {at}"
+        assert run_result(*train_run("patience", tmp_path, out, resume=True), out) == expected, f"write {at}"
         at, out = at + 1, tmp_path / f"run {at + 1}"
     assert at - 1 == 2 + 4 + (4 + 1) + 1
 
 
-def betters(record: list[dict[str, str]]) -> int:
-    """How many epochs were better than all before."""
+def count_best_epochs(record: list[dict[str, str]]) -> int:
+    """Return the number of epochs that were better than all epochs before."""
     nats = [float(row["valid_nats"]) for row in record]
     return sum(value < min(nats[:epoch], default=math.inf) for epoch, value in enumerate(nats))
 
 
-def test_killed_at_any_moment(tmp_path, killed, unbroken):
+def test_a_run_killed_at_any_moment_ends_the_same(tmp_path, killed, unbroken):
     moments, out = random.Random(7), tmp_path / "run"
     for _ in range(15):
         killed("static", out, "time", moments.uniform(0, 0.1))
-    assert outcome(*train("static", tmp_path, out, resume=True), out) == unbroken("static")
+    assert run_result(*train_run("static", tmp_path, out, resume=True), out) == unbroken("static")
 
 
-# Asked to stop.
+# Stopped by a signal.
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize(("at", "where"), [(1, "epoch 1 after update 1 of 5"), (10, "epoch 2 after update 5 of 5")])
-def test_a_signal_stops_after_the_update_and_the_run_resumes(sign, at, where, tmp_path, monkeypatch, unbroken):
+def test_a_signal_stops_after_the_update_and_the_run_can_be_resumed(sign, at, where, tmp_path, monkeypatch, unbroken):
     out, handlers = tmp_path / "run", [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
     with monkeypatch.context() as patch:
-        signalled(patch, sign, at)
+        raise_signal_in_update(patch, sign, at)
         with pytest.raises(cr.TrainingStopped) as stop:
-            train("static", tmp_path, out)
+            train_run("static", tmp_path, out)
     assert stop.value.interrupted
     assert str(stop.value) == f"stopped in {where}; resume to go on from {out}"
     assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == handlers
     assert isinstance(cr.load(out), cr.MADE)
-    assert outcome(*train("static", tmp_path, out, resume=True), out) == unbroken("static")
+    assert run_result(*train_run("static", tmp_path, out, resume=True), out) == unbroken("static")
 
 
-def test_without_a_folder_a_signal_leaves_the_weights_so_far(tmp_path, monkeypatch):
-    model, data = model_of("static"), data_of("static", tmp_path)
-    began = bits(model)
-    signalled(monkeypatch, signal.SIGINT, 3)
+def test_without_a_folder_a_signal_leaves_the_averaged_weights(tmp_path, monkeypatch):
+    model, data = make_model("static"), make_data("static", tmp_path)
+    began = weight_bytes(model)
+    raise_signal_in_update(monkeypatch, signal.SIGINT, 3)
     with pytest.raises(cr.TrainingStopped, match="after update 3 of 5; nothing was saved, since no folder was given"):
         cr.fit(model, data, progress=False, **SETTINGS)
-    assert bits(model) != began
+    assert weight_bytes(model) != began
     assert not model.training
 
 
@@ -221,18 +229,18 @@ def test_a_second_signal_stops_at_once(tmp_path, monkeypatch, killed, unbroken):
     out = tmp_path / "run"
     assert killed("static", out, "update", 4) == -signal.SIGKILL
     with monkeypatch.context() as patch:
-        signalled(patch, signal.SIGINT, 7)
-        patch.setattr(FIT.RunFolder, "save", lambda *_: signal.raise_signal(signal.SIGINT))
+        raise_signal_in_update(patch, signal.SIGINT, 7)
+        patch.setattr(RunFolder, "write_state", lambda *_: signal.raise_signal(signal.SIGINT))
         with pytest.raises(KeyboardInterrupt):
-            train("static", tmp_path, out, resume=True)
-    assert outcome(*train("static", tmp_path, out, resume=True), out) == unbroken("static")
+            train_run("static", tmp_path, out, resume=True)
+    assert run_result(*train_run("static", tmp_path, out, resume=True), out) == unbroken("static")
 
 
-# Failed.
+# Stopped by an error.
 
 
 @pytest.mark.parametrize("at", range(1, 16, 2))
-def test_a_disk_that_fills_up_is_an_error_and_the_run_resumes(at, tmp_path, monkeypatch, unbroken):
+def test_a_full_disk_is_an_error_and_the_run_can_be_resumed(at, tmp_path, monkeypatch, unbroken):
     out, replace, calls = tmp_path / "run", os.replace, 0
 
     def full(*paths):
@@ -245,9 +253,9 @@ def test_a_disk_that_fills_up_is_an_error_and_the_run_resumes(at, tmp_path, monk
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", full)
         with pytest.raises(cr.ChainruleError) as error:
-            train("static", tmp_path, out)
+            train_run("static", tmp_path, out)
     assert "cannot be written (No space left on device); choose another place" in str(error.value)
-    assert outcome(*train("static", tmp_path, out, resume=True), out) == unbroken("static")
+    assert run_result(*train_run("static", tmp_path, out, resume=True), out) == unbroken("static")
 
 
 # Finished, or not begun.
@@ -255,34 +263,34 @@ def test_a_disk_that_fills_up_is_an_error_and_the_run_resumes(at, tmp_path, monk
 
 def test_resuming_a_finished_run_does_nothing(tmp_path):
     out = tmp_path / "run"
-    model, history = train("patience", tmp_path, out)
-    before = contents(out), {path: path.stat().st_mtime_ns for path in out.rglob("*")}
-    again, same = train("patience", tmp_path, out, resume=True)
-    assert (contents(out), {path: path.stat().st_mtime_ns for path in out.rglob("*")}) == before
-    assert bits(again) == bits(model)
+    model, history = train_run("patience", tmp_path, out)
+    before = file_contents(out), {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+    again, same = train_run("patience", tmp_path, out, resume=True)
+    assert (file_contents(out), {path: path.stat().st_mtime_ns for path in out.rglob("*")}) == before
+    assert weight_bytes(again) == weight_bytes(model)
     assert same == history
     assert not again.training
 
 
 @pytest.mark.parametrize("there", ["nothing", "an empty folder", "a run killed at once", "half of its configuration"])
-def test_resuming_what_was_not_begun_starts_anew(there, tmp_path, killed, unbroken):
+def test_resuming_without_a_run_starts_one(there, tmp_path, killed, unbroken):
     out = tmp_path / "run"
     if there == "an empty folder":
         out.mkdir()
     elif there != "nothing":
         assert killed("static", out, "write", 2 if there == "a run killed at once" else 1) == -signal.SIGKILL
         assert any(out.rglob("*"))
-    assert outcome(*train("static", tmp_path, out, resume=True), out) == unbroken("static")
+    assert run_result(*train_run("static", tmp_path, out, resume=True), out) == unbroken("static")
 
 
-def test_leftovers_of_a_kill_neither_stay_nor_disturb(tmp_path, killed, unbroken):
+def test_partial_files_of_a_killed_process_are_removed(tmp_path, killed, unbroken):
     out = tmp_path / "run"
     assert killed("static", out, "update", 7) == -signal.SIGKILL
     for name in (".part-1-config.json", "training/.part-2-current", "training/.part-3-state-000009/progress.json"):
         (out / name).parent.mkdir(exist_ok=True)
         (out / name).write_text("{")
-    (out / "training" / "state-000008").mkdir()  # whole, but never made the current one
-    assert outcome(*train("static", tmp_path, out, resume=True), out) == unbroken("static")
+    (out / "training" / "state-000008").mkdir()  # complete, but never made the current state
+    assert run_result(*train_run("static", tmp_path, out, resume=True), out) == unbroken("static")
     assert (out / "training" / "current").read_text() == "state-000010\n"
 
 

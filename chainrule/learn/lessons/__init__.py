@@ -1,1 +1,1 @@
-"""The lessons: each module's `write` fills a page with words, and with numbers and pictures that it computes."""
+"""The texts of the lessons: `write` of each lesson's module adds text, computed numbers and figures to a page."""

@@ -1,4 +1,4 @@
-"""The second half of the lesson on autoregression: sunspots, predicted by a straight line and by a network."""
+"""The second half of the lesson on autoregression: a linear model and a network predict sunspots."""
 
 from __future__ import annotations
 
@@ -13,191 +13,199 @@ from numpy.typing import NDArray
 from chainrule.figures import to_png
 from chainrule.formatting import fixed, percent, with_error
 from chainrule.inference.complete import complete
-from chainrule.learn.autoregression import (
-    Floats,
+from chainrule.learn.arrays import FloatArray
+from chainrule.learn.figures.autoregression_figures import (
+    YearForecast,
+    plot_forecast_densities,
+    plot_forecasts,
+    plot_order_selection,
+    plot_series,
+)
+from chainrule.learn.formulas import add_formulas
+from chainrule.learn.lessons.measured import format_mean, mean_and_error
+from chainrule.learn.source_code import read_source
+from chainrule.learn.time_series import (
     LinearAR,
-    covered,
-    next_log_prob,
-    share_held,
-    sunspots,
-    window_table,
-    windows,
+    expected_coverage,
+    is_covered,
+    load_sunspots,
+    make_window_table,
+    next_value_log_prob,
+    sliding_windows,
 )
-from chainrule.learn.formulas import state
-from chainrule.learn.lessons.measured import mean_and_error, mean_of
-from chainrule.learn.pictures.autoregression import (
-    Expected,
-    densities_figure,
-    forecasts_figure,
-    orders_figure,
-    series_figure,
-)
-from chainrule.learn.source import source
 from chainrule.models import MADE
 from chainrule.reports import Page
-from chainrule.reports.multi_stage_progress import Tell
+from chainrule.reports.multi_stage_progress import StageProgress
 from chainrule.training import fit
 
 Years = NDArray[np.int64]
 VALID, TEST, END = 1900, 1950, 3000
-"""The years with which the held-out parts of the series begin, and one beyond the last."""
-MOST, ENOUGH = 16, 0.01
-"""The largest p that is tried; and nats a value that are not worth a larger one."""
-FUTURE, DRAWS = 11, 100
-"""Years that are forecast, about one cycle of the sun; and how often."""
-NARROWEST = 2.5
-"""No component of a density of MADE is narrower, in sunspot numbers."""
+"""The first years of the validation and test data, and a year after the last one."""
+MAX_ORDER, TOLERANCE = 16, 0.01
+"""The largest p; and the nats a value within which a smaller p is preferred."""
+HORIZON, NUM_SAMPLES = 11, 100
+"""The length of a forecast in years, about one cycle of the sun; and the number of samples of a forecast."""
+MIN_SCALE = 2.5
+"""The smallest scale of a mixture component of MADE, in sunspot numbers."""
 
 
-def tell_the_series(page: Page, tell: Tell) -> None:
-    study = Study.of(*sunspots())
-    tell_series(page, study)
-    tell_linear(page, study)
-    tell_choice(page, study)
-    tell_units(page, study)
-    tell(0.2)
-    model = trained(study)
-    tell(0.6)
-    tell_windows(page, study, model)
-    tell_comparison(page, study, model)
-    tell_surprise(page, study, model)
-    tell(0.75)
-    tell_forecasts(page, study, model)
-    tell(1.0)
+def add_time_series(page: Page, progress: StageProgress) -> None:
+    study = Study.fit(*load_sunspots())
+    add_data(page, study)
+    add_linear_model(page, study)
+    add_order_selection(page, study)
+    add_units(page, study)
+    progress(0.2)
+    model = train_made(study)
+    progress(0.6)
+    add_windows(page, study, model)
+    add_comparison(page, study, model)
+    add_example_years(page, study, model)
+    progress(0.75)
+    add_forecasts(page, study, model)
+    progress(1.0)
 
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """The series, and the linear models of it that were fitted to its first part.
+    """Hold the series and the linear models that were fitted to its training years.
 
     Attributes:
-        years, values: the whole series, [n].
-        linear: those of order 0, 1, …, each fitted to predict the same years before `VALID`.
-        order: the least p that is about the best on the years from `VALID` to `TEST`.
+        years: the years [n] of the whole series.
+        values: the sunspot numbers [n].
+        linear: the models of order 0, 1, …, fitted to predict the same years before `VALID`.
+        order: the smallest p whose validation NLL is within `TOLERANCE` of the best.
     """
 
     years: Years
-    values: Floats
+    values: FloatArray
     linear: list[LinearAR]
     order: int
 
     @classmethod
-    def of(cls, years: Years, values: Floats) -> Study:
+    def fit(cls, years: Years, values: FloatArray) -> Study:
         early = values[years < VALID]
-        linear = [LinearAR.fit(early[MOST - order :], order) for order in range(MOST + 1)]
+        linear = [LinearAR.fit(early[MAX_ORDER - order :], order=order) for order in range(MAX_ORDER + 1)]
         study = cls(years, values, linear, 0)
-        valid = study.means(VALID, TEST)
-        return cls(years, values, linear, next(p for p in range(MOST + 1) if valid[p] < min(valid) + ENOUGH))
+        valid = study.mean_nlls(VALID, TEST)
+        return cls(years, values, linear, next(p for p in range(MAX_ORDER + 1) if valid[p] < min(valid) + TOLERANCE))
 
     @property
-    def early(self) -> Floats:
-        """The values before `VALID`: all that any model is fitted to."""
+    def train_values(self) -> FloatArray:
+        """Return the values before `VALID`, the training data of all models."""
         return self.values[self.years < VALID]
 
-    def nats(self, log_prob: Floats, first: int, end: int) -> Floats:
-        """−log p of the years from first up to end, of log-probabilities [n - p] that stop with the last year."""
+    def nll(self, log_prob: FloatArray, first: int, end: int) -> FloatArray:
+        """Return −log p of the years from `first` up to `end`, given log-densities [n - p] of the last years."""
         years = self.years[len(self.years) - len(log_prob) :]
         return -log_prob[(years >= first) & (years < end)]
 
-    def means(self, first: int, end: int) -> list[float]:
-        """Nats a value from year first up to end, of the linear model of each order."""
-        return [float(self.nats(model.log_prob(self.values), first, end).mean()) for model in self.linear]
+    def mean_nlls(self, first: int, end: int) -> list[float]:
+        """Return the mean NLL, in nats a value, of the linear model of each order from `first` up to `end`."""
+        return [float(self.nll(model.log_prob(self.values), first, end).mean()) for model in self.linear]
 
     @property
-    def chosen(self) -> LinearAR:
+    def selected(self) -> LinearAR:
+        """Return the linear model of the selected order."""
         return self.linear[self.order]
 
     @property
-    def judged(self) -> int:
-        """How many years are to judge by."""
+    def num_test(self) -> int:
+        """Return the number of test years."""
         return int((self.years >= TEST).sum())
 
 
-def tell_series(page: Page, study: Study) -> None:
+def add_data(page: Page, study: Study) -> None:
     years = study.years
-    page.heading("A series is a datum, too")
+    page.heading("A time series is one datum")
     page.paragraph(
-        f"The yearly means of the sunspot number, an index of how spotted the sun is, from {years[0]} to {years[-1]}: "
-        f"{len(years)} numbers in a row, of the National Geophysical Data Center (public domain). The series is one "
-        "datum x with as many variables, and it has a natural order. So p(x) is the product of p(x_{t} | x_{<t}): to "
-        "know the distribution is to predict each year from the years before it."
+        "The data are the yearly means of the sunspot number, an index of the number of spots on the sun, from "
+        f"{years[0]} to {years[-1]}: {len(years)} values, published by the National Geophysical Data Center (public "
+        f"domain). The series is one datum x with {len(years)} variables, and it has a natural order. So p(x) is the "
+        "product of the factors p(x_{t} | x_{<t}): whoever predicts each year from the years before it knows the "
+        "distribution."
     )
     page.paragraph(
-        f"We fit on the early part (before {VALID}), choose on a later one (to {TEST - 1}), and judge by the last "
-        f"{study.judged} years. The parts are stretches of time, not random picks: a picked "
-        "year would stand between two neighbours that were learned from."
+        f"The years before {VALID} are the training data. The years from {VALID} to {TEST - 1} are the validation "
+        f"data: they select the model. The last {study.num_test} years are the test data. The three parts are "
+        "consecutive periods, not random samples: a randomly selected test year would lie between two years of the "
+        "training data."
     )
     first, last = int(years[0]), int(years[-1])
-    parts = {"to fit": (first, VALID - 1), "to choose": (VALID, TEST - 1), "to judge": (TEST, last)}
-    early, late = study.early, study.values[years >= TEST]
+    parts = {"training": (first, VALID - 1), "validation": (VALID, TEST - 1), "test": (TEST, last)}
+    early, late = study.train_values, study.values[years >= TEST]
     page.figure(
-        to_png(series_figure(years.tolist(), study.values, parts)),
-        f"Cycles of about eleven years. No year to fit on is above {early.max():.0f}; "
-        f"{int((late > early.max()).sum())} of the years to judge by are.",
-        "The yearly mean sunspot number from 1700 to 2008, in three colours for the three stretches.",
+        to_png(plot_series(years.tolist(), study.values, parts)),
+        f"The sunspot number has cycles of about eleven years. No training year is above {early.max():.0f}, but "
+        f"{int((late > early.max()).sum())} of the test years are.",
+        "The yearly mean sunspot number from 1700 to 2008, in three colours for the three parts.",
         "sunspots.png",
     )
 
 
-def tell_linear(page: Page, study: Study) -> None:
+def add_linear_model(page: Page, study: Study) -> None:
     page.heading("The simplest conditional: a straight line")
     page.paragraph(
-        "So Yule described the sunspots in 1927, with p = 2: the next value is a weighted sum of the last p, and noise."
+        "In 1927 Yule described the sunspots by a linear model with p = 2. The next value is a weighted sum of the "
+        "last p values, plus noise:"
     )
-    state(page, "linear-autoregression")
+    add_formulas(page, "linear-autoregression")
     page.paragraph(
-        "With Gaussian noise, each conditional is a Gaussian around that sum, and the weights of the greatest "
-        "likelihood are those of least squares. It is the same function for every year, so a few numbers describe all "
-        "factors."
+        "With Gaussian noise, each conditional distribution is a Gaussian around this sum, and the weights of "
+        "maximum likelihood are the weights of least squares. The same function predicts every year, so a few "
+        "parameters describe all factors."
     )
-    page.code(source(LinearAR.fit.__func__), "python")  # type: ignore[attr-defined]
+    page.code(read_source(LinearAR.fit.__func__), "python")  # type: ignore[attr-defined]
     two = study.linear[2]
     page.paragraph(
-        "`_pasts` sets the p values before each one in a row, the latest first; `_series`, `_long_enough` and "
-        f"`_not_zero` refuse what cannot be fitted. For p = 2 that gives x_{{t}} = {two.constant:.1f} + "
-        f"{two.weights[0]:.2f} x_{{t−1}} − {-two.weights[1]:.2f} x_{{t−2}} + ε_{{t}}, with a standard deviation of "
-        f"{two.std:.1f}: go on as before, and swing back."
+        "`_pasts` returns, for each value, a row of the p values before it, the latest first. `_series`, "
+        "`_long_enough` and `_not_zero` raise an error if the series cannot be fitted. For p = 2 the fit is x_{t} = "
+        f"{two.constant:.1f} + {two.weights[0]:.2f} x_{{t−1}} − {-two.weights[1]:.2f} x_{{t−2}} + ε_{{t}}, with a "
+        f"standard deviation of {two.std:.1f}. The first weight continues the last value; the second weight pulls "
+        "the series back, so that it oscillates."
     )
 
 
-def tell_choice(page: Page, study: Study) -> None:
-    train, valid = study.means(1700 + MOST, VALID), study.means(VALID, TEST)
+def add_order_selection(page: Page, study: Study) -> None:
+    train, valid = study.mean_nlls(1700 + MAX_ORDER, VALID), study.mean_nlls(VALID, TEST)
     page.paragraph(
-        f"How many past values? Each p was fitted to predict the same years, {1700 + MOST} to {VALID - 1}. On these, "
-        "more are never worse. On the years to choose by they can be: of all p up to "
-        f"{MOST}, p = {study.order} is the least that comes within {ENOUGH} nats a value of the best, with "
-        f"{valid[study.order]:.2f} against {valid[2]:.2f} for p = 2 and {valid[MOST]:.2f} for p = {MOST}."
+        "How many past values should the model read? For each p the model was fitted to predict the same years, "
+        f"{1700 + MAX_ORDER} to {VALID - 1}. On these training years a larger p is never worse. On the validation "
+        f"years it can be worse. Of all p up to {MAX_ORDER}, p = {study.order} is the smallest whose validation NLL "
+        f"is within {TOLERANCE} nats a value of the best: {valid[study.order]:.2f} nats, against {valid[2]:.2f} for "
+        f"p = 2 and {valid[MAX_ORDER]:.2f} for p = {MAX_ORDER}. (NLL is the negative log-likelihood, −log p.)"
     )
     page.figure(
-        to_png(orders_figure(train, valid, study.order)),
-        "−log p of a value given the p before it. The first two past values gain most; on held-out years, those beyond "
-        f"p = {study.order} gain next to nothing.",
-        "Two curves that fall with the number of past values; the held-out one is lowest near the marked point.",
+        to_png(plot_order_selection(train, valid, study.order)),
+        "The NLL of a value given the p values before it. The first two past values reduce it most. On the "
+        f"validation years, more than {study.order} past values gain almost nothing.",
+        "Two curves that fall with the number of past values; the validation curve is lowest near the marked point.",
         "orders.png",
     )
 
 
-def tell_units(page: Page, study: Study) -> None:
-    rescaled = LinearAR.fit(study.early[MOST - study.order :] / 100, study.order)
-    nats = study.nats(study.chosen.log_prob(study.values), TEST, END).mean()
-    other = study.nats(rescaled.log_prob(study.values / 100), TEST, END).mean()
+def add_units(page: Page, study: Study) -> None:
+    rescaled = LinearAR.fit(study.train_values[MAX_ORDER - study.order :] / 100, order=study.order)
+    nats = study.nll(study.selected.log_prob(study.values), TEST, END).mean()
+    other = study.nll(rescaled.log_prob(study.values / 100), TEST, END).mean()
     page.heading("A density has units")
     page.paragraph(
-        f"The last {study.judged} years cost {nats:.2f} nats each. Now divide all numbers by 100 and fit again: "
-        f"{fixed(other, 2)} nats. The model is no better. A density is a probability per unit of the series; in units "
-        "a hundred times as large it is a hundred times as high, and the difference is ln 100 = "
-        f"{math.log(100):.2f}. So densities are compared in the same units and on the same values, or not at all. "
-        "These values have one decimal; as the probability of a decimal, density times 0.1, the same prediction costs "
-        f"{nats + math.log(10):.2f} nats. From here on, all are densities per unit of the sunspot number."
+        f"The mean NLL of the {study.num_test} test years is {nats:.2f} nats. Now divide all values by 100 and fit "
+        f"again: the mean NLL is {fixed(other, 2)} nats. The model is not better. A density is a probability per "
+        "unit of the series. If the unit is a hundred times as large, the density is a hundred times as high, and "
+        f"the difference is ln 100 = {math.log(100):.2f} nats. So densities may only be compared in the same units "
+        "and on the same values. The sunspot numbers have one decimal. The probability of one decimal is the "
+        f"density times 0.1, and with it the same prediction costs {nats + math.log(10):.2f} nats. From here on, all "
+        "densities are per unit of the sunspot number."
     )
 
 
-def trained(study: Study) -> MADE:
-    """MADE over windows of the early part: as many past values as the linear model reads, and the years to forecast."""
-    domain = window_table(study.early, study.order, FUTURE, 2 * NARROWEST)
+def train_made(study: Study) -> MADE:
+    """Train MADE on windows of the training years: the past values that the linear model reads, and the forecast."""
+    domain = make_window_table(study.train_values, past=study.order, future=HORIZON, resolution=2 * MIN_SCALE)
     model = MADE(domain, hidden=(16,), direct_connections=True, seed=0)
-    width, years = study.order + FUTURE, study.years
-    rows = torch.from_numpy(windows(study.values, width))
+    width, years = study.order + HORIZON, study.years
+    rows = torch.from_numpy(sliding_windows(study.values, width))
     last = torch.from_numpy(years[width - 1 :])
     fit(
         model, rows[last < VALID], rows[(last >= VALID) & (last < TEST)], updates=200, batch_size=50, lr=1e-2,
@@ -206,38 +214,41 @@ def trained(study: Study) -> MADE:
     return model
 
 
-def tell_windows(page: Page, study: Study, model: MADE) -> None:
+def add_windows(page: Page, study: Study, model: MADE) -> None:
     width, late = model.domain.sites, study.values[study.years >= TEST]
-    page.heading("The same with a network")
+    page.heading("The same prediction with a network")
     page.paragraph(
-        "A straight line with one width of noise is a strong assumption. MADE makes fewer. Cut the series into windows "
-        f"of {study.order} past values and the next {FUTURE}: rows of a table of {width} real columns, the past first "
-        "in the order. Each column's conditional is a mixture of ten logistic densities, none of a scale below "
-        f"{NARROWEST:g}, whose numbers the network computes from the columns before it. It was trained on the "
-        f"{VALID - 1700 - width + 1} windows that end before {VALID}. The {TEST - VALID} that end from then to "
-        f"{TEST - 1} chose when to stop (the first of them begin before {VALID}), and, while this lesson was written, "
-        "how large the network and how narrow its densities may be."
+        "The linear model assumes that the mean is a weighted sum and that the noise has the same width every year. "
+        f"MADE assumes less. Cut the series into windows of {study.order} past values and the next {HORIZON} values. "
+        f"The windows are the rows of a table with {width} real columns, and the past values come first in the "
+        "order. The conditional distribution of each column is a mixture of ten logistic densities with scales of "
+        f"at least {MIN_SCALE:g}. The network computes the parameters of the mixture from the columns before it. The "
+        f"training data are the {VALID - 1700 - width + 1} windows that end before {VALID}. The {TEST - VALID} "
+        f"windows that end from {VALID} to {TEST - 1} decided when to stop the training (the first of these windows "
+        f"begin before {VALID}). They also decided, while this lesson was written, the size of the network and the "
+        "smallest scale of its densities."
     )
-    rows = torch.from_numpy(windows(late, width))
+    rows = torch.from_numpy(sliding_windows(late, width))
     with torch.no_grad():
         total = float(-model.log_prob(rows).sum())
-    once = float(study.nats(next_log_prob(model, study.values, study.order), TEST, END).sum())
+    once = float(study.nll(next_value_log_prob(model, study.values, past=study.order), TEST, END).sum())
     page.paragraph(
-        f"Windows overlap. Of the last {len(late)} years one can cut {len(rows)} windows, and their −log p sum to "
-        f"{total:,.0f} nats. That is not what these years cost: it is {rows.numel()} terms for {len(late)} values, "
-        "most of which are counted many times. Nor is a mean over windows one over independent data, and its standard "
-        f"error comes out too small. The right sum has each value once, given what came before it: {once:.0f} nats. It "
-        "takes one factor for each value, from the window in which that value is the first one after the past."
+        f"Windows overlap. The last {len(late)} years contain {len(rows)} windows, and the NLLs of these windows sum "
+        f"to {total:,.0f} nats. This sum is not the NLL of the {len(late)} years: it has {rows.numel()} terms for "
+        f"{len(late)} values, and counts most values many times. The windows are not independent data either, so the "
+        "standard error of a mean over windows is too small. The correct sum counts each value once, given the "
+        f"values before it: {once:.0f} nats. It takes one factor for each value, from the window in which this value "
+        "is the first one after the past."
     )
     page.paragraph(
-        "For the same reason windows must not be shuffled before they are parted. Hold out every fifth at random, and "
-        f"{percent(shared_by_shuffling(len(study.values), width))} of the values in held-out windows stand in training "
-        "windows, too."
+        "For the same reason windows must not be shuffled before they are split into training and test data. If a "
+        f"random fifth of all windows is held out, {percent(shared_fraction(len(study.values), width))} of the "
+        "values in held-out windows are also in training windows."
     )
 
 
-def shared_by_shuffling(n: int, width: int) -> float:
-    """Of the values in a random fifth of all windows of a series: which share is in other windows as well."""
+def shared_fraction(n: int, width: int) -> float:
+    """Return the share of the values in a random fifth of all windows of a series that other windows contain too."""
     starts = np.random.default_rng(0).permutation(n - width + 1)
     held, kept = np.zeros(n, bool), np.zeros(n, bool)
     for number, start in enumerate(starts):
@@ -245,151 +256,161 @@ def shared_by_shuffling(n: int, width: int) -> float:
     return float(kept[held].mean())
 
 
-def tell_comparison(page: Page, study: Study, model: MADE) -> None:
-    values, linear = study.values, study.chosen.log_prob(study.values)
-    step = float(np.sqrt(np.mean(np.diff(study.early) ** 2)))
+def add_comparison(page: Page, study: Study, model: MADE) -> None:
+    values, linear = study.values, study.selected.log_prob(study.values)
+    step = float(np.sqrt(np.mean(np.diff(study.train_values) ** 2)))
     models = {
         "no past": study.linear[0].log_prob(values),
         "last value": LinearAR(0.0, (1.0,), step).log_prob(values),
         "linear": linear,
-        "MADE": next_log_prob(model, values, study.order),
+        "MADE": next_value_log_prob(model, values, past=study.order),
     }
-    page.heading("One step ahead, like with like")
+    page.heading("Predict one step ahead: a fair comparison")
     page.table(
-        ["model", "to choose by", "behind linear", "to judge by", "behind linear"],
+        ["model", "validation", "minus linear", "test", "minus linear"],
         [
-            [name, *behind(study, log_prob, linear, VALID, TEST), *behind(study, log_prob, linear, TEST, END)]
+            [name, *format_nll(study, log_prob, linear, VALID, TEST), *format_nll(study, log_prob, linear, TEST, END)]
             for name, log_prob in models.items()
         ],
-        f"Nats a value ± standard error, on the {TEST - VALID} years from {VALID} and the {study.judged} from {TEST}; "
-        "and the difference to the linear model, year by year. Densities per unit of the sunspot number; lower is "
-        "better. No past: one Gaussian for all years. Last value: a Gaussian around it. All were fitted to the years "
-        f"before {VALID}.",
+        f"The mean NLL in nats a value ± its standard error, on the {TEST - VALID} validation years from {VALID} and "
+        f"the {study.num_test} test years from {TEST}; and the mean difference to the linear model, year by year. "
+        "Densities are per unit of the sunspot number; lower is better. “No past” is one Gaussian for all years. "
+        f"“Last value” is a Gaussian around the last value. All models were fitted to the years before {VALID}.",
     )
-    tell_the_gap(page, study, study.nats(models["MADE"] - linear, TEST, END))
+    add_mean_difference(page, study, study.nll(models["MADE"] - linear, TEST, END))
 
 
-def tell_the_gap(page: Page, study: Study, gap: Floats) -> None:
+def add_mean_difference(page: Page, study: Study, gap: FloatArray) -> None:
     mean, error = mean_and_error(gap)
     near = float(np.corrcoef(gap[1:], gap[:-1])[0, 1])
     page.paragraph(
-        f"Both models read the {study.order} years before, and are judged on the same values. The first pair of "
-        "columns flatters both, since those years chose p and when to stop. The second pair counts: there the "
-        f"network's mean less the straight line's is {with_error(mean, error, 2)} nats. With as few as {study.judged} "
-        f"values that {'tells them apart' if abs(mean) > 2 * error else 'does not tell them apart'}. (A standard "
-        "error takes the years for independent; here the differences of neighbours have a correlation of "
-        f"{fixed(near, 2)}.)"
+        f"Both the linear model and MADE read the {study.order} years before, and both are tested on the same "
+        "values. The validation columns are too favourable to both, because these years selected p and the end of "
+        "the training. The test columns count: on the test years the mean NLL of MADE minus the mean NLL of the "
+        f"linear model is {with_error(mean, error, 2)} nats. With only {study.num_test} values "
+        f"{'this is a clear difference' if abs(mean) > 2 * error else 'this is no clear difference'}. (A standard "
+        "error assumes that the years are independent; here the differences of neighbouring years have a "
+        f"correlation of {fixed(near, 2)}.)"
     )
 
 
-def behind(study: Study, log_prob: Floats, linear: Floats, first: int, end: int) -> list[str]:
-    """The nats of some years, and how far they are behind those of the linear model."""
-    nats = study.nats(log_prob, first, end)
-    apart = nats - study.nats(linear, first, end)
-    return [mean_of(nats), "0" if log_prob is linear else mean_of(apart)]
+def format_nll(study: Study, log_prob: FloatArray, linear: FloatArray, first: int, end: int) -> list[str]:
+    """Format the mean NLL of the years from `first` up to `end`, and its difference to the linear model."""
+    nats = study.nll(log_prob, first, end)
+    apart = nats - study.nll(linear, first, end)
+    return [format_mean(nats), "0" if log_prob is linear else format_mean(apart)]
 
 
-def tell_surprise(page: Page, study: Study, model: MADE) -> None:
+def add_example_years(page: Page, study: Study, model: MADE) -> None:
     years, late = study.years[study.order :], study.years[study.order :] >= TEST
-    apart = study.chosen.log_prob(study.values) - next_log_prob(model, study.values, study.order)
+    apart = study.selected.log_prob(study.values) - next_value_log_prob(model, study.values, past=study.order)
     costly = int(years[apart.argmax()])
-    quiet = int(years[late][study.chosen.means(study.values[:-1])[late].argmin()])
-    shown = [expected_of(study, model, year) for year in (quiet, costly)]
-    below = {name: percent(mass_below_zero(shown[0], name)) for name in shown[0].densities}
+    quiet = int(years[late][study.selected.predict_means(study.values[:-1])[late].argmin()])
+    shown = [predict_year(study, model, year) for year in (quiet, costly)]
+    below = {name: percent(integrate_below_zero(shown[0], name)) for name in shown[0].densities}
     page.paragraph(
-        "The means hide where they differ. The line has one width of noise for all years, and in a quiet one much of "
-        f"it lies below 0, where no sunspot number can be: {below['linear']} for {quiet}, against {below['MADE']} of "
-        f"the network's density. But the network knows only what it has seen. {costly}, with "
-        f"{study.values[costly - 1700]:.0f}, was beyond that, and this one year costs it {apart.max():.1f} nats more "
-        "than the line, which goes on beyond all data as before."
+        "The means hide where the models differ. The noise of the linear model has the same width every year. In a "
+        f"quiet year much of its density lies below 0, where no sunspot number can be: {below['linear']} for "
+        f"{quiet}, against {below['MADE']} of MADE's density. But MADE knows only the range of its training data. "
+        f"The value of {costly}, {study.values[costly - 1700]:.0f}, was outside this range. This one year costs MADE "
+        f"{apart.max():.1f} nats more than the linear model, which extrapolates with the same width of noise."
     )
     page.figure(
-        to_png(densities_figure(shown)),
-        f"What is expected of {quiet} and of {costly}, given the {study.order} years before. Below 0, grey, nothing "
-        "can come true.",
-        "Two panels of densities. In the quiet year MADE's is narrow and nearly all above 0; in the other year the "
-        "truth lies beyond it, and within the linear model's.",
+        to_png(plot_forecast_densities(shown)),
+        f"The predicted densities of {quiet} and of {costly}, given the {study.order} years before. No sunspot "
+        "number is below 0 (the grey range).",
+        "Two panels of densities. In the quiet year MADE's density is narrow and nearly all above 0. In the other "
+        "year the true value is outside MADE's density and within the density of the linear model.",
         "densities.png",
     )
 
 
-def mass_below_zero(expected: Expected, name: str) -> float:
+def integrate_below_zero(expected: YearForecast, name: str) -> float:
     density, step = expected.densities[name], expected.grid[1] - expected.grid[0]
     return float(density[expected.grid < 0].sum() * step)
 
 
-def expected_of(study: Study, model: MADE, year: int) -> Expected:
-    """The densities of one year, at the numbers of a grid."""
+def predict_year(study: Study, model: MADE, year: int) -> YearForecast:
+    """Return the predicted densities of one year at the values of a grid."""
     place, p = int(year - study.years[0]), study.order
     past, grid = study.values[place - p : place], np.linspace(-60, 260, 641)
     series = [np.append(past, number) for number in grid]
-    of_made = partial(next_log_prob, model, past=p)
+    of_made = partial(next_value_log_prob, model, past=p)
     densities = {
-        "linear": np.exp([study.chosen.log_prob(each)[0] for each in series]),
+        "linear": np.exp([study.selected.log_prob(each)[0] for each in series]),
         "MADE": np.exp([of_made(each)[0] for each in series]),
     }
-    return Expected(year, float(study.values[place]), grid, densities)
+    return YearForecast(year, float(study.values[place]), grid, densities)
 
 
-def tell_forecasts(page: Page, study: Study, model: MADE) -> None:
-    last = study.years[-1] - FUTURE + 1
-    tiles = list(range(int(last), TEST - 1, -FUTURE))[::-1]
+def add_forecasts(page: Page, study: Study, model: MADE) -> None:
+    last = study.years[-1] - HORIZON + 1
+    disjoint = list(range(int(last), TEST - 1, -HORIZON))[::-1]
     starts = list(range(TEST, int(last) + 1))
-    page.heading("Further ahead: draw, and draw again")
+    page.heading("Predict further ahead: sample step by step")
     page.paragraph(
-        "To look further than a year, draw the next value, take it for the past, draw the one after it. Many such "
-        f"draws are the forecast: a distribution over the next {FUTURE} years together. For MADE it is a completion: "
-        "the past is given, the rest is drawn. The past stands first in the order, so the draws are exact, not "
-        "weighted or corrected."
+        "To predict more than one year, sample the next value, append it to the past, and sample the value after "
+        f"it. Many samples together are the forecast: a joint distribution over the next {HORIZON} years. For MADE "
+        "such a forecast is a completion: the past is observed, the future is sampled. The past comes first in the "
+        "order, so these are exact samples, without importance weights or corrections."
     )
-    page.code(f"cr.complete(model, windows, evidence=past, n={DRAWS})", "python")
-    draws = {"MADE": drawn_by_made(study, model, starts), "linear": drawn_by_line(study, starts)}
-    shown = {name: np.stack([paths[starts.index(start)] for start in tiles]) for name, paths in draws.items()}
-    recent = study.years >= tiles[0] - study.order
+    page.code(f"cr.complete(model, windows, evidence=past, n={NUM_SAMPLES})", "python")
+    draws = {"MADE": sample_made(study, model, starts), "linear": sample_linear(study, starts)}
+    shown = {name: np.stack([paths[starts.index(start)] for start in disjoint]) for name, paths in draws.items()}
+    recent = study.years >= disjoint[0] - study.order
     page.figure(
-        to_png(forecasts_figure(study.years[recent].tolist(), study.values[recent], tiles, shown)),
-        f"Forecasts of {FUTURE} years, each from the {study.order} years before its dotted line; white is the median "
-        f"of {DRAWS} draws. Which of the orange points fall out of the pale bands?",
-        "Forecast bands over the last five cycles with the true series. MADE's hardly reach below zero, the linear "
-        "model's do, and the highest cycles rise out of both.",
+        to_png(plot_forecasts(study.years[recent].tolist(), study.values[recent], disjoint, shown)),
+        f"Forecasts of {HORIZON} years, each from the {study.order} years before its dotted line. White: the median "
+        f"of {NUM_SAMPLES} samples. Some orange points, the true values, lie outside the pale bands.",
+        "Forecast bands over the last five cycles with the true series. MADE's bands hardly reach below zero, the "
+        "linear model's bands do, and the highest cycles rise above both.",
         "forecasts.png",
     )
-    tell_coverage(page, study, draws, starts, tiles)
+    add_coverage(page, study, draws, starts, disjoint)
 
 
-def tell_coverage(page: Page, study: Study, draws: dict[str, Floats], starts: list[int], tiles: list[int]) -> None:
-    truth = windows(study.values[starts[0] - 1700 :], FUTURE)
-    alone = [starts.index(start) for start in tiles]
+def add_coverage(
+    page: Page, study: Study, draws: dict[str, FloatArray], starts: list[int], disjoint: list[int]
+) -> None:
+    truth = sliding_windows(study.values[starts[0] - 1700 :], HORIZON)
+    rows_of_disjoint = [starts.index(start) for start in disjoint]
     rows = []
     for name, paths in draws.items():
-        half, most = covered(paths, truth, 0.5), covered(paths, truth, 0.9)
-        shares = [half.mean(), most.mean(), most[:, 0].mean(), most[alone].mean(), (paths < 0).mean()]
+        half, most = is_covered(paths, truth, coverage=0.5), is_covered(paths, truth, coverage=0.9)
+        shares = [half.mean(), most.mean(), most[:, 0].mean(), most[rows_of_disjoint].mean(), (paths < 0).mean()]
         rows.append([name, *(percent(float(share)) for share in shares)])
     page.table(
-        ["model", "50 % band", "90 % band", "its 1st year", "its 5 alone", "below 0"],
+        ["model", "50 % band", "90 % band", "90 %, 1st year", f"90 %, {len(disjoint)} forecasts", "below 0"],
         rows,
-        f"How often a band held what came true, over all {FUTURE} years of the {len(starts)} forecasts that begin in "
-        f"{starts[0]} to {starts[-1]}; the 90 % band in the first year alone; and over the {len(tiles)} forecasts of "
-        "the picture, which share no year. Last, the share of draws below 0.",
+        f"The share of true values inside a band. First over all {HORIZON} years of the {len(starts)} forecasts that "
+        f"begin in {starts[0]} to {starts[-1]}. Then for the 90 % band: in the first year of each forecast, and over "
+        f"the {len(disjoint)} forecasts of the picture, which share no year. Last column: the share of samples below "
+        "0.",
     )
     page.paragraph(
-        f"A 90 % band should hold nine in ten (of {DRAWS} draws, whose quantiles are not exact, "
-        f"{percent(share_held(0.9, DRAWS))}). Neither model's did: for these years they were too sure of themselves. "
-        "Some cycles were higher than any that the models were fitted to, and no likelihood on early years could have "
-        f"told. Coverage on held-out years does tell, though not precisely: the {truth.size} trials overlap and fail "
-        f"together, and are worth rather some {len(tiles)} cycles."
+        f"A 90 % band should contain nine of ten true values. (With {NUM_SAMPLES} samples the quantiles are not "
+        f"exact, and the expected share is {percent(expected_coverage(0.9, n=NUM_SAMPLES))}.) The bands of both models "
+        "contain fewer: for these years both models were overconfident. Some cycles were higher than all cycles of "
+        "the training data, and no likelihood of early years could show this. The coverage on held-out years does "
+        f"show it, though not precisely: the {truth.size} predictions overlap and fail together, so they carry about "
+        f"as much information as {len(disjoint)} independent cycles."
     )
 
 
-def drawn_by_made(study: Study, model: MADE, starts: list[int]) -> Floats:
-    """[starts, DRAWS, FUTURE]"""
+def sample_made(study: Study, model: MADE, starts: list[int]) -> FloatArray:
+    """Sample forecasts [starts, NUM_SAMPLES, HORIZON] from MADE."""
     p = study.order
-    rows = [np.append(study.values[start - 1700 - p : start - 1700], np.zeros(FUTURE)) for start in starts]
+    rows = [np.append(study.values[start - 1700 - p : start - 1700], np.zeros(HORIZON)) for start in starts]
     past = torch.arange(model.domain.sites) < p
-    found: Floats = complete(model, torch.from_numpy(np.stack(rows)), past, n=DRAWS, seed=0)[..., p:].numpy()
+    found: FloatArray = complete(model, torch.from_numpy(np.stack(rows)), past, n=NUM_SAMPLES, seed=0)[..., p:].numpy()
     return found
 
 
-def drawn_by_line(study: Study, starts: list[int]) -> Floats:
-    """[starts, DRAWS, FUTURE]"""
-    return np.stack([study.chosen.draws(study.values[: start - 1700], FUTURE, DRAWS, seed=start) for start in starts])
+def sample_linear(study: Study, starts: list[int]) -> FloatArray:
+    """Sample forecasts [starts, NUM_SAMPLES, HORIZON] from the selected linear model."""
+    return np.stack(
+        [
+            study.selected.sample(study.values[: start - 1700], steps=HORIZON, n=NUM_SAMPLES, seed=start)
+            for start in starts
+        ]
+    )

@@ -12,34 +12,27 @@ from torch import Tensor
 from chainrule.domains import Binary
 from chainrule.figures import to_png
 from chainrule.formatting import counted, fixed, magnitude
-from chainrule.layers.masked import MaskedLinear
+from chainrule.layers.linear import MaskedLinear
 from chainrule.learn.activations import ACTIVATIONS
-from chainrule.learn.backprop import (
-    Network,
-    backward,
-    backward_by_index,
-    backward_chain,
-    draw_network,
-    forward,
-)
-from chainrule.learn.formulas import state
+from chainrule.learn.backpropagation import Network, backward, backward_by_index, backward_chain, forward, init_network
+from chainrule.learn.figures import backpropagation_figures as figures
+from chainrule.learn.formulas import add_formulas
 from chainrule.learn.gradients import (
-    by_autograd,
-    descend,
+    autograd_gradients,
     finite_differences,
     jacobian,
     made_gradients,
-    path_products,
+    multiply_along_paths,
+    run_gradient_descent,
 )
-from chainrule.learn.lessons.backprop_chain import the_backward_pass, the_chain, the_forward_pass, what_it_is_good_for
-from chainrule.learn.pictures import backprop as pictures
-from chainrule.learn.source import source
+from chainrule.learn.lessons.backprop_chain import add_backward_pass, add_derivative_check, add_forward_pass, make_chain
+from chainrule.learn.source_code import read_source
 from chainrule.models.made import MADE
 from chainrule.reports import Page
-from chainrule.reports.multi_stage_progress import Tell
+from chainrule.reports.multi_stage_progress import StageProgress
 from chainrule.seeding import generator
 
-LAYERS = Network(
+EXAMPLE = Network(
     (
         np.array([[0.5, -0.4], [0.3, 0.8], [-0.7, 0.2]]),
         np.array([[0.6, -0.9, 0.4], [-0.5, 1.2, 0.3], [0.8, 0.7, -1.1]]),
@@ -47,11 +40,11 @@ LAYERS = Network(
     (np.zeros(3), np.array([0.2, -0.1, 0.0])),
     ("sigmoid", "sigmoid"),
 )
-"""A network of 2, 3 and 3 units, small enough to write down."""
+"""A network of 2, 3 and 3 units."""
 X, Y = np.array([0.5, -1.0]), np.array([1.0, 0.0, 0.0])
-UNIT = 1
-"""The unit k of layer L−1 that is followed."""
-CHECKED: tuple[tuple[tuple[int, ...], str | tuple[str, ...]], ...] = (
+EXAMPLE_UNIT = 1
+"""The unit k of layer L−1 in the figure."""
+CHECKED_NETWORKS: tuple[tuple[tuple[int, ...], str | tuple[str, ...]], ...] = (
     ((1, 1), "sigmoid"),
     ((1, 1, 1, 1), "tanh"),
     ((3, 2), "identity"),
@@ -64,251 +57,260 @@ CHECKED: tuple[tuple[tuple[int, ...], str | tuple[str, ...]], ...] = (
 XOR = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]), np.array([[0.0], [1.0], [1.0], [0.0]])
 STEPS = 2000
 DEPTH, WIDTH, NAMES = 20, 32, ("sigmoid", "tanh", "relu")
-"""Of the networks in which derivatives fade."""
+"""Layers, units and activation functions of the networks with vanishing gradients."""
 
 
-def write(page: Page, tell: Tell) -> None:
-    chain = the_chain()
-    the_forward_pass(page, chain)
-    the_backward_pass(page, chain)
-    tell(0.5)
-    what_it_is_good_for(page, chain)
-    a_whole_layer(page)
-    tell(0.6)
-    paths(page)
-    the_check(page)
-    tell(0.75)
-    training(page)
-    tell(0.85)
-    what_vanishes(page)
-    where_this_goes(page)
-    tell(1.0)
+def write(page: Page, progress: StageProgress) -> None:
+    chain = make_chain()
+    add_forward_pass(page, chain)
+    add_backward_pass(page, chain)
+    progress(0.5)
+    add_derivative_check(page, chain)
+    add_layer_formulas(page)
+    progress(0.6)
+    add_paths(page)
+    add_gradient_check(page)
+    progress(0.75)
+    add_training(page)
+    progress(0.85)
+    add_vanishing_gradients(page)
+    add_made_gradients(page)
+    progress(1.0)
 
 
-def a_whole_layer(page: Page) -> None:
+def add_layer_formulas(page: Page) -> None:
     page.heading("Any network")
     page.paragraph(
-        "A layer gets a number, in brackets above. With one neuron in each layer nothing else is new, and C_{0} is the "
-        "cost of one datum:"
+        "A network has several layers; the number of a layer is written above, in brackets. With one neuron in each "
+        "layer the equations stay the same. C_{0} is the cost of one datum:"
     )
-    state(page, "neuron-z", "neuron-a", "neuron-cost", "neuron-weight")
+    add_formulas(page, "neuron-z", "neuron-a", "neuron-cost", "neuron-weight")
     page.paragraph(
-        "With several, a unit of layer L gets the index j, one of the layer below the index k, and w_{jk} leads from k "
-        "to j:"
+        "With several units in a layer, j is the index of a unit of layer L, k is the index of a unit of the layer "
+        "below, and w_{jk} is the weight of the connection from k to j:"
     )
-    state(page, "layer-z", "layer-a", "layer-cost", "layer-weight")
+    add_formulas(page, "layer-z", "layer-a", "layer-cost", "layer-weight")
     page.paragraph(
-        "A weight still has one way to the cost, through its own z_{j}. A unit of layer L−1 does not: it feeds every "
-        "unit of layer L. What it does on all these ways adds up:"
+        "A weight w_{jk} still acts on the cost along one path, through its own z_{j}. But a unit of layer L−1 is an "
+        "input of every unit of layer L. Its derivative is the sum over all these paths:"
     )
-    state(page, "layer-below")
+    add_formulas(page, "layer-below")
     page.figure(
-        to_png(pictures.layer_figure(LAYERS, X, Y, UNIT)),
-        f"Unit k = {UNIT} of layer L−1 acts on the cost on three ways, one through each unit j of layer L. Along a "
-        "way the factors are multiplied; the three products are added.",
-        "Three units of layer L minus 1 on the left, three of layer L in the middle, the cost on the right; the three "
-        "ways of one unit are marked, with a factor on each part.",
+        to_png(figures.plot_layer(EXAMPLE, X, Y, EXAMPLE_UNIT)),
+        f"Unit k = {EXAMPLE_UNIT} of layer L−1 acts on the cost along three paths, one through each unit j of layer "
+        "L. Along a path the factors are multiplied; the three products are added.",
+        "Three units of layer L minus 1 on the left, three of layer L in the middle, the cost on the right; the "
+        "three paths of one unit are marked, with a factor on each part.",
         "backprop-layer.png",
     )
-    the_programs(page)
+    add_programs(page)
 
 
-def the_programs(page: Page) -> None:
-    page.paragraph("The formulas as they stand, with a loop for each index:")
-    page.code(source(backward_by_index), "python")
+def add_programs(page: Page) -> None:
+    page.paragraph("This program follows the formulas literally, with a loop for each index:")
+    page.code(read_source(backward_by_index), "python")
     page.paragraph(
-        "`back` is ∂a_{j}/∂z_{j} · ∂C_{0}/∂a_{j}, which all derivatives through z_{j} have in common; 1.0 is "
-        "∂z_{j}/∂b_{j}. (`_same_shape` refuses a y of another shape than the outputs.)"
+        "`back` is ∂a_{j}/∂z_{j} · ∂C_{0}/∂a_{j}, the factor that all derivatives through z_{j} have in common; 1.0 "
+        "is ∂z_{j}/∂b_{j}. (`_same_shape` raises an error if the shape of y differs from the shape of the outputs.)"
     )
-    page.paragraph("A sum over an index is a matrix product, so the same fits in a few lines:")
-    page.code(source(backward), "python")
-    batches(page)
+    page.paragraph("A sum over an index is a matrix product, so the same computation needs only a few lines:")
+    page.code(read_source(backward), "python")
+    add_batches(page)
 
 
-def batches(page: Page) -> None:
+def add_batches(page: Page) -> None:
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(5, 2)), rng.random((5, 3))
     twice = np.concatenate([x, x]), np.concatenate([y, y])
-    found, loops = backward(LAYERS, x, y), backward_by_index(LAYERS, x, y)
+    found, loops = backward(EXAMPLE, x, y), backward_by_index(EXAMPLE, x, y)
     page.paragraph(
-        f"For the network of the picture and {len(x)} data the two differ by at most "
-        f"{magnitude(np.abs(found.numbers - loops.numbers).max())}, which is rounding; the derivatives go up to "
-        f"{fixed(np.abs(found.numbers).max(), 2)}."
+        f"For the network of the picture and {len(x)} data the results of both programs differ by at most "
+        f"{magnitude(np.abs(found.flat - loops.flat).max())}, which is rounding error; the largest derivative is "
+        f"{fixed(np.abs(found.flat).max(), 2)}."
     )
-    once, doubled = (each.weights[0][0, 0] for each in (found, backward(LAYERS, *twice)))
+    once, doubled = (each.weights[0][0, 0] for each in (found, backward(EXAMPLE, *twice)))
     page.paragraph(
-        "Of a batch, `backward` gives the derivatives of the costs added up. Sum or mean is a choice, and it must be "
-        f"known: with every datum of a batch of {len(x)} given twice, this sum's ∂/∂w_{{00}} goes from "
-        f"{fixed(once, 4)} to {fixed(doubled, 4)}, while the mean's stays {fixed(once / len(x), 4)}. A learning rate "
-        "that was found for the one is wrong for the other. The descent below takes the mean."
+        "For a batch, `backward` returns the derivatives of the sum of the costs. Other programs use the mean of "
+        f"the costs, and it must be known which one is used. If every datum of a batch of {len(x)} is repeated, "
+        f"∂/∂w_{{00}} of the sum changes from {fixed(once, 4)} to {fixed(doubled, 4)}, and ∂/∂w_{{00}} of the mean "
+        f"stays {fixed(once / len(x), 4)}. A learning rate that suits the sum does not suit the mean. The gradient "
+        "descent below uses the mean."
     )
 
 
-def paths(page: Page) -> None:
-    network, j, k = draw_network((2, 3, 2, 1), "tanh", seed=2), 0, 1
-    products = path_products(network, X, source=k, target=j)
+def add_paths(page: Page) -> None:
+    network, j, k = init_network((2, 3, 2, 1), "tanh", seed=2), 0, 1
+    products = multiply_along_paths(network, X, source=k, target=j)
     exact = jacobian(network, X)[j, k]
     page.heading("Multiply along a path, add over paths")
     page.paragraph(
-        "All of this in one sentence: the derivative of an output by an input is the sum, over all paths that lead "
-        "from the one to the other, of the product of the factors along the path. A network of 2, 3, 2 and 1 units has "
-        f"{len(products)} paths from an input to its output:"
+        "All of this can be said in one sentence: the derivative of an output with respect to an input is the sum, "
+        "over all paths from this input to this output, of the product of the factors along the path. A network of "
+        f"2, 3, 2 and 1 units has {len(products)} paths from an input to its output:"
     )
     rows = [[" → ".join(map(str, path)), fixed(value, 3)] for path, value in products.items()]
     page.table(
         ["units of the path", "product of its factors"],
         [*rows, ["sum", fixed(sum(products.values()), 3)], ["backward pass", fixed(exact, 3)]],
-        f"From input {k} to the output; the backward pass adds them up without going through each.",
+        f"All paths from input {k} to the output. The backward pass computes their sum without visiting each path.",
     )
     page.paragraph(
-        "Paths are too many to go through one by one: with three hidden layers of 500 there are 500^{3} for each "
-        "input and output. The backward pass never lists them."
+        "There are too many paths to visit them one by one: with three hidden layers of 500 units there are 500^{3} "
+        "paths from each input to each output. The backward pass never lists them."
     )
     page.paragraph(
-        "And a sum over no path at all is zero, whatever the weights are. So whoever can cut all paths from an input "
-        "to an output has made sure that the one does not depend on the other. That is how the masks of MADE work: "
+        "If no path leads from an input to an output, the sum has no terms. It is zero, whatever the weights are. So "
+        "an output does not depend on an input if all paths between them are cut. The masks of MADE do this: "
         "`chainrule explain masks`."
     )
 
 
-def the_check(page: Page) -> None:
-    page.heading("Checked twice")
+def add_gradient_check(page: Page) -> None:
+    page.heading("Check the derivatives in two ways")
     page.paragraph(
-        "A wrong derivative does not stop a program; it learns worse, and nobody sees why. So it is compared with two "
-        "others: differences of costs (every number moved a little to both sides), and torch's autograd, "
-        "both in float64."
+        "A program with a wrong derivative does not stop. It learns worse, and nobody sees why. So we compare our "
+        "derivatives with the results of two other methods: with central differences of the cost (every parameter is "
+        "moved a little up and a little down), and with torch's autograd. Both use float64."
     )
     rows = []
-    for seed, (widths, names) in enumerate(CHECKED):
-        network, rng = draw_network(widths, names, seed), np.random.default_rng(seed)
+    for seed, (widths, names) in enumerate(CHECKED_NETWORKS):
+        network, rng = init_network(widths, names, seed=seed), np.random.default_rng(seed)
         x, y = rng.normal(size=(3, widths[0])), rng.normal(size=(3, widths[-1]))
-        numbers = backward(network, x, y).numbers
-        apart = (np.abs(way(network, x, y).numbers - numbers).max() for way in (finite_differences, by_autograd))
+        numbers = backward(network, x, y).flat
+        apart = (np.abs(way(network, x, y).flat - numbers).max() for way in (finite_differences, autograd_gradients))
         named = names if isinstance(names, str) else ", ".join(names)
         rows.append([" ".join(map(str, widths)), named, str(len(numbers)), *map(magnitude, apart)])
     page.table(
-        ["widths", "activations", "derivatives", "off differences", "off autograd"],
+        ["widths", "activations", "derivatives", "to differences", "to autograd"],
         rows,
-        "The largest difference between this lesson's derivatives, all of ∂/∂w_{jk}, ∂/∂b_{j} and ∂/∂a_{k} for three "
-        "data, and each of the other two.",
+        "The largest difference between this lesson's derivatives and the derivatives of the two other methods, over "
+        "all ∂/∂w_{jk}, ∂/∂b_{j} and ∂/∂a_{k}, for three data.",
     )
 
 
-def training(page: Page) -> None:
+def add_training(page: Page) -> None:
     x, y = XOR
-    lone, costs_of_lone = descend(draw_network((2, 1), "sigmoid", seed=0), x, y, rate=2.0, steps=STEPS)
-    network, costs = descend(draw_network((2, 4, 1), ("tanh", "sigmoid"), seed=0), x, y, rate=2.0, steps=STEPS)
+    lone, costs_of_lone = run_gradient_descent(
+        init_network((2, 1), "sigmoid", seed=0), x, y, learning_rate=2.0, steps=STEPS
+    )
+    network, costs = run_gradient_descent(
+        init_network((2, 4, 1), ("tanh", "sigmoid"), seed=0), x, y, learning_rate=2.0, steps=STEPS
+    )
     page.heading("A network that learns")
     page.paragraph(
-        "The output should be 1 where exactly one of two inputs is 1 (exclusive or). A single neuron cuts the plane "
-        f"along a line and cannot do this: after {counted(STEPS, 'step')} its mean cost is "
+        "The target is 1 if exactly one of two inputs is 1 (exclusive or). A single neuron divides the plane along "
+        f"one line, and cannot learn this function: after {counted(STEPS, 'step')} its mean cost is "
         f"{fixed(costs_of_lone[-1], 4)}, and all its outputs are near "
-        f"{fixed(float(forward(lone, x).output.mean()), 2)}. With four hidden neurons the same descent takes the mean "
-        f"cost from {fixed(costs[0], 4)} to {fixed(costs[-1], 4)}."
+        f"{fixed(float(forward(lone, x).output.mean()), 2)}. With four hidden neurons the same gradient descent "
+        f"lowers the mean cost from {fixed(costs[0], 4)} to {fixed(costs[-1], 4)}."
     )
     page.paragraph(
-        "The descent: all derivatives first, and then w ← w − rate · ∂C/∂w for all weights and biases, where C is the "
-        "mean cost."
+        "A step of the descent computes all derivatives first. Then it sets w ← w − rate · ∂C/∂w for all weights and "
+        "biases, where C is the mean cost."
     )
     page.figure(
-        to_png(pictures.training_figure({"one neuron": costs_of_lone, "four hidden": costs}, network, x, y)),
-        "Left: the mean cost of four data over the steps. Right: what the network with four hidden neurons gives at "
-        "each point; in the circles, what it should give.",
+        to_png(figures.plot_training({"one neuron": costs_of_lone, "four hidden": costs}, network, x, y)),
+        "Left: the mean cost of the four data at each step. Right: the output of the network with four hidden "
+        "neurons at each point. The circles show the targets.",
         "A curve of the cost that stays at a quarter and one that falls; and a map of outputs, with ones in two "
         "opposite corners and zeros in the other two.",
         "backprop-xor.png",
     )
 
 
-def what_vanishes(page: Page) -> None:
-    page.heading("Which factors vanish")
+def add_vanishing_gradients(page: Page) -> None:
+    page.heading("Vanishing gradients")
     page.paragraph(
-        "A product is as small as its factors make it. The derivative of the sigmoid is at most 1/4, and far from 0 it "
-        "is nearly nothing: the neuron is saturated. In the chain of two neurons, let the first bias move z_{1}:"
+        "A product of many small factors is very small. The derivative of the sigmoid is at most 1/4. Far from 0 it "
+        "is almost zero: the neuron is saturated. The table changes z_{1} in the chain of two neurons, by changing "
+        "the first bias:"
     )
-    rows, start = [], the_chain()
+    rows, start = [], make_chain()
     for z in (-2.0, 0.0, 2.0, 5.0, 10.0):
-        chain = the_chain(b1=z - start.a0 * start.w1)
-        slopes = (float(ACTIVATIONS[name].slope(z)) for name in NAMES)
+        chain = make_chain(b1=z - start.a0 * start.w1)
+        slopes = (float(ACTIVATIONS[name].derivative(z)) for name in NAMES)
         rows.append([fixed(z, 0), *map(magnitude, slopes), magnitude(backward_chain(chain).dc_dw1)])
     page.table(
         ["z_{1}", *(f"A'(z_{{1}}), {name}" for name in NAMES), "∂c/∂w_{1}, sigmoid"],
         rows,
-        "The factor ∂a_{1}/∂z_{1} of three activations, and what the sigmoid's leaves of the derivative by the first "
-        "weight. A relu passes all or nothing (at 0 it has no derivative; 0 is taken).",
+        "The factor ∂a_{1}/∂z_{1} of three activation functions, and the derivative ∂c/∂w_{1} with the sigmoid. The "
+        "factor of the relu is 1 or 0 (at 0 the relu has no derivative, and the program uses 0).",
     )
-    fading(page)
+    add_depth_comparison(page)
     page.paragraph(
-        "A recurrent network goes through the same weights once for each step in time, so there the product has as "
-        "many factors as the sequence is long. `chainrule explain recurrence` shows what becomes of it, and what an "
-        "LSTM does about it. Residual blocks add their input to their output, and so give the derivative a way around: "
-        "`chainrule explain convolution`."
+        "A recurrent network applies the same weights at each time step, so its product has one factor for each time "
+        "step. `chainrule explain recurrence` shows the effect on the gradient, and how an LSTM reduces it. A "
+        "residual block adds its input to its output, and this gives the gradient a second path: `chainrule explain "
+        "convolution`."
     )
 
 
-def fading(page: Page) -> None:
-    sizes = {name: sizes_by_layer(draw_network([WIDTH] * (DEPTH + 1), name, seed=1)) for name in NAMES}
+def add_depth_comparison(page: Page) -> None:
+    sizes = {name: gradient_sizes(init_network([WIDTH] * (DEPTH + 1), name, seed=1)) for name in NAMES}
     page.figure(
-        to_png(pictures.fading_figure(sizes)),
-        f"Left: derivatives of three activations. Right: the root mean square of ∂C_{{0}}/∂a in the layers of networks "
-        f"{DEPTH} layers deep and {WIDTH} wide, with weights of variance 1/{WIDTH}, on a logarithmic scale.",
-        "Three curves of derivatives, and three falling lines of the size of derivatives over the layers; that of the "
-        "sigmoid falls fastest.",
+        to_png(figures.plot_fading_gradients(sizes)),
+        "Left: the derivatives of three activation functions. Right: the root mean square of ∂C_{0}/∂a in the "
+        f"layers of networks with {DEPTH} layers of {WIDTH} units and weights of variance 1/{WIDTH}, on a "
+        "logarithmic scale.",
+        "Three curves of derivatives, and three falling lines of the size of derivatives over the layers; the line "
+        "of the sigmoid falls fastest.",
         "backprop-fading.png",
     )
     left = {name: magnitude(each[0] / each[-1]) for name, each in sizes.items()}
-    twice = sizes_by_layer(scaled(draw_network([WIDTH] * (DEPTH + 1), "relu", seed=1), math.sqrt(2)))
+    twice = gradient_sizes(scale_weights(init_network([WIDTH] * (DEPTH + 1), "relu", seed=1), math.sqrt(2)))
     page.paragraph(
-        f"Over {DEPTH} layers, {left['sigmoid']} of what left the output arrives at the input with the sigmoid, "
-        f"{left['tanh']} with tanh, {left['relu']} with relu (in these networks, one draw of weights each). With the "
-        "sigmoid the first layers hardly learn. The weights are factors too: drawn with twice the variance, which "
-        f"makes up for the half of the relus that are shut, relu passes on {magnitude(twice[0] / twice[-1])}. The "
-        "masked layers of chainrule start so."
+        f"The ratio of the gradient's size at the input to its size at the output, {DEPTH} layers later, is "
+        f"{left['sigmoid']} with the sigmoid, {left['tanh']} with tanh and {left['relu']} with relu (for one random "
+        "draw of the weights of each network). With the sigmoid the first layers hardly learn. The weights are "
+        "factors too. With twice the variance, which compensates for the half of the relus whose derivative is 0, "
+        f"the ratio with relu is {magnitude(twice[0] / twice[-1])}. The masked layers of chainrule start with this "
+        "variance."
     )
 
 
-def scaled(network: Network, factor: float) -> Network:
-    """The network with its weights multiplied by that factor."""
+def scale_weights(network: Network, factor: float) -> Network:
+    """Return the network with all weights multiplied by a factor."""
     return Network(tuple(w * factor for w in network.weights), network.biases, network.activations)
 
 
-def sizes_by_layer(network: Network) -> list[float]:
-    """The root mean square of ∂C_0/∂a, from the input to the output, for random data."""
+def gradient_sizes(network: Network) -> list[float]:
+    """Return the root mean square of ∂C_0/∂a for each layer, from the input to the output, on random data."""
     rng = np.random.default_rng(2)
     x, y = rng.normal(size=(50, WIDTH)), rng.random((50, WIDTH))
     return [float(np.sqrt((each**2).mean())) for each in backward(network, x, y).a]
 
 
-def where_this_goes(page: Page) -> None:
-    model, x = small_made()
+def add_made_gradients(page: Page) -> None:
+    model, x = make_small_made()
     layers = cast(MaskedLinear, model.layers[0]), model.output
     loss = (-model.log_prob(x)).sum()
     auto = torch.autograd.grad(loss, [layer.weight for layer in layers])
     apart = max(float((some - other).abs().max()) for some, other in zip(made_gradients(model, x), auto, strict=True))
     closed = torch.cat([grad[~layer.mask] for grad, layer in zip(auto, layers, strict=True)])
-    page.heading("Where this goes")
+    page.heading("Backpropagation in chainrule")
     page.paragraph(
-        "Every model of chainrule is trained by these two passes. torch's autograd writes down the forward pass as a "
-        "graph and goes through it backwards. Only the recurrent layers have a backward pass written by hand, since "
-        "it is faster; tests hold it to autograd. Of a MADE with one hidden layer the formulas above give it in a few "
-        "lines. Its cost is the cross-entropy (the next lesson has its formula), for which ∂C_{0}/∂z_{d} = x̂_{d} − "
-        "x_{d}: the σ' of the output cancels, so an output that is wrong and saturated still learns. New are the "
-        "masks, factors of 0 or 1 on each weight; `_two_layers` takes the two layers out of the model:"
+        "Every model of chainrule is trained by these two passes. torch's autograd records the forward pass as a "
+        "graph and goes through this graph backwards. Only the recurrent layers have a backward pass written by "
+        "hand, which is faster; tests compare it with autograd. For a MADE with one hidden layer, the formulas above "
+        "are a few lines of code. The cost is the cross-entropy (the next lesson gives its formula). For it "
+        "∂C_{0}/∂z_{d} = x̂_{d} − x_{d}: the factor σ' of the output cancels, so an output that is wrong and "
+        "saturated still learns. The masks are new: they are factors of 0 or 1 on each weight. `_two_layers` returns "
+        "the two layers of the model:"
     )
-    page.code(source(made_gradients), "python")
+    page.code(read_source(made_gradients), "python")
     page.paragraph(
-        f"From autograd they differ by {magnitude(apart)} at most. And of the {len(closed)} weights that the masks "
-        f"close, {int((closed != 0).sum())} have a derivative other than 0. A closed weight enters as w · 0, so its "
-        "factor is 0, and it never learns."
+        f"The result differs from autograd by {magnitude(apart)} at most. Of the {len(closed)} weights that the "
+        f"masks set to 0, {int((closed != 0).sum())} have a derivative other than 0. A masked weight enters as w · "
+        "0, so its derivative has a factor 0, and the weight never changes."
     )
     page.paragraph(
-        "What these masks are for takes two more steps. The next lesson, `chainrule explain autoencoders`, has the "
-        "network that they are put into."
+        "Two more lessons show what the masks are for. The next lesson, `chainrule explain autoencoders`, introduces "
+        "the network to which they are applied."
     )
 
 
-def small_made() -> tuple[MADE, Tensor]:
-    """A MADE over six binary sites with random weights, in float64, and data."""
+def make_small_made() -> tuple[MADE, Tensor]:
+    """Return a float64 MADE over six binary sites with random weights, and random data."""
     model, rng = MADE(Binary((6,)), hidden=(10,)).double(), generator(1)
     with torch.no_grad():
         for weight in model.parameters():

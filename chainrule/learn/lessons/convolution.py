@@ -1,7 +1,6 @@
-"""The lesson on convolutions: what they are, and the masks that make them see only the past.
+"""The lesson on convolutions: kernels, stride, padding, and masks A and B.
 
-Colours and leaks are told in `convolution_masks.py`, what deep models see and how they are trained in
-`convolution_depth.py`.
+`convolution_masks.py` has the chapters on colours and leaks, `convolution_depth.py` those on depth.
 """
 
 from __future__ import annotations
@@ -14,234 +13,245 @@ from chainrule.data import load_data
 from chainrule.domains import Binary
 from chainrule.figures import pixelcnn_masks_figure, to_png
 from chainrule.formatting import magnitude
-from chainrule.layers.masked import MaskedConv2d
-from chainrule.learn.convolution import (
-    Array,
-    convolve,
-    convolve_maps,
-    flipped,
-    layers_reach,
-    output_size,
-    products,
+from chainrule.layers.convolution import MaskedConv2d
+from chainrule.learn.arrays import FloatArray
+from chainrule.learn.causal_convolution import stacked_receptive_field
+from chainrule.learn.convolution_arithmetic import convolve, convolve_channels, flip_kernel, list_products, output_size
+from chainrule.learn.figures.animation import to_gif
+from chainrule.learn.figures.convolution_figures import (
+    draw_convolution_frames,
+    plot_edge_detection,
+    plot_raster_order,
+    to_gray_array,
 )
-from chainrule.learn.formulas import state
-from chainrule.learn.lessons.convolution_depth import residual_blocks, the_way_out, what_a_pixel_sees
-from chainrule.learn.lessons.convolution_masks import a_leak, colours, first_a_then_b
-from chainrule.learn.pictures.animation import to_gif
-from chainrule.learn.pictures.convolution import as_gray, convolution_frames, edges_figure, raster_figure
-from chainrule.learn.source import source
+from chainrule.learn.formulas import add_formulas
+from chainrule.learn.lessons.convolution_depth import add_receptive_field, add_recurrent_layers, add_residual_blocks
+from chainrule.learn.lessons.convolution_masks import add_colours, add_leak, add_mask_order
+from chainrule.learn.source_code import read_source
 from chainrule.models.pixelcnn import PixelCNN
 from chainrule.reports import Page
-from chainrule.reports.multi_stage_progress import Tell
+from chainrule.reports.multi_stage_progress import StageProgress
 from chainrule.seeding import generator
 
 IMAGE, KERNEL = np.arange(9.0).reshape(3, 3), np.arange(4.0).reshape(2, 2)
-"""0 … 8 and 0 … 3: numbers that tell where they came from."""
-EDGES = np.array([[-1.0, 1.0], [-1.0, 1.0]])
+"""The values 0 … 8 and 0 … 3, all different, so that each product shows its factors."""
+EDGE_KERNEL = np.array([[-1.0, 1.0], [-1.0, 1.0]])
 SIZES = ((3, 2, 1, 0), (3, 2, 2, 1), (5, 3, 1, 1), (5, 3, 2, 0), (7, 3, 2, 1), (28, 7, 1, 3), (28, 4, 3, 2))
-"""(size, kernel, stride, padding)."""
+"""Tuples (size, kernel, stride, padding)."""
 
 
-def write(page: Page, tell: Tell) -> None:
+def write(page: Page, progress: StageProgress) -> None:
     page.paragraph(
-        "The masks of the lesson before are for vectors. An image is more than a vector: what stands beside what "
-        "matters, and an edge is an edge wherever it is. Convolutions know that. This lesson says what they are, "
-        "makes them see only the past, and looks at how far back that past reaches."
+        "The masks of the last lesson are for vectors. In an image the positions of the pixels matter: neighbouring "
+        "pixels depend on each other, and an edge looks the same at every place. Convolutions use both properties. "
+        "This lesson explains convolutions, masks them so that they depend only on earlier pixels, and measures how "
+        "far back such a model sees."
     )
     grays, digits = load_data("digits"), load_data("digits", binarize="threshold")
     assert grays.test is not None
     assert digits.train is not None
     assert digits.test is not None
     train, test = digits.train.values(), digits.test.values()
-    the_product(page)
-    the_sum(page)
-    turned_round(page, as_gray(grays.test.values()[0]))
-    stride_and_padding(page)
-    tell(0.15)
-    masks(page)
-    tell(0.2)
-    colours(page)
-    tell(0.35)
-    first_a_then_b(page)
-    a_leak(page, train, test)
-    tell(0.5)
-    what_a_pixel_sees(page)
-    tell(0.6)
-    residual_blocks(page, train, test, lambda share: tell(0.6 + 0.35 * share))
-    the_way_out(page)
-    tell(1.0)
+    add_product_rule(page)
+    add_convolution(page)
+    add_cross_correlation(page, to_gray_array(grays.test.values()[0]))
+    add_stride_and_padding(page)
+    progress(0.15)
+    add_masks(page)
+    progress(0.2)
+    add_colours(page)
+    progress(0.35)
+    add_mask_order(page)
+    add_leak(page, train, test)
+    progress(0.5)
+    add_receptive_field(page)
+    progress(0.6)
+    add_residual_blocks(page, train, test, lambda share: progress(0.6 + 0.35 * share))
+    add_recurrent_layers(page)
+    progress(1.0)
 
 
-def the_product(page: Page) -> None:
-    page.heading("An image is one long product")
+def add_product_rule(page: Page) -> None:
+    page.heading("The product rule for an image")
     page.paragraph(
-        "The product rule wants the sites in an order. For an image of n × n pixels the usual one is raster order: "
-        "row by row from the top, each row from the left. Pixel x_{i} is predicted from all pixels above it, and from "
-        "those to its left in its own row:"
+        "The product rule needs an order of the sites. For an image of n × n pixels the usual order is raster order: "
+        "row by row from the top, and each row from left to right. Pixel x_{i} is predicted from all pixels in the "
+        "rows above it, and from the pixels to its left in its own row:"
     )
-    state(page, "image")
+    add_formulas(page, "image")
     page.paragraph(
-        "In colour a pixel is three numbers, so there are D = 3n² sites. The three have an order too: R, then G, which "
-        "may see R, then B, which may see both. Any order would do, as long as it is kept."
+        "In a colour image a pixel has three values, so there are D = 3n² sites. The three colours have an order "
+        "too: first R, then G, which may depend on R, then B, which may depend on both. Any order of the colours is "
+        "valid, but it must be the same everywhere."
     )
     side, at = 4, 7
     page.figure(
-        to_png(raster_figure(side, at)),
-        f"Raster order. The factor of pixel {at} may read the {at - 1} before it. In colour, its G may also read its "
-        "R.",
+        to_png(plot_raster_order(side, pixel=at)),
+        f"Raster order. The factor of pixel {at} may depend on the {at - 1} pixels before it. In colour, its G may "
+        "also depend on its R.",
         f"A {side}×{side} image with its sites numbered, grey on the left and with three colours a pixel on the right.",
         "raster.png",
     )
 
 
-def the_sum(page: Page) -> None:
+def add_convolution(page: Page) -> None:
     page.heading("A convolution is a sum of products")
     page.paragraph(
-        "A kernel (or filter) is a small matrix of weights. It is laid over the image at one place, the numbers that "
-        "lie on each other are multiplied, and the products are added up. That is one number of the output. Then the "
-        "kernel moves on, by s pixels, the stride."
+        "A kernel (or filter) is a small matrix of weights. Place the kernel at one position of the image, multiply "
+        "each weight by the pixel below it, and sum the products. The sum is one value of the output. Then move the "
+        "kernel by s pixels; s is the stride."
     )
-    state(page, "convolution")
+    add_formulas(page, "convolution")
     page.paragraph(
-        "As a program, the formula and nothing else (`x` is the image with its padding, of which more below):"
+        "This program is a direct translation of the formula (`x` is the image with its padding, which is explained "
+        "below):"
     )
-    page.code(source(convolve), "python")
+    page.code(read_source(convolve), "python")
     y = convolve(IMAGE, KERNEL)
     page.paragraph(
-        f"Take the image 0 … {IMAGE.max():.0f} and the kernel 0 … {KERNEL.max():.0f}. The kernel fits at {y.size} "
-        "places:"
+        f"Take the image with the values 0 … {IMAGE.max():.0f} and the kernel with the weights 0 … "
+        f"{KERNEL.max():.0f}. The kernel fits at {y.size} positions:"
     )
-    page.table(["place", "products, row by row", "sum"], sums(y), "Kernel times image: each product of each place.")
+    page.table(
+        ["output", "products, row by row", "sum"],
+        tabulate_products(y),
+        "Kernel times image: the products at each position.",
+    )
     page.figure(
-        to_gif(list(convolution_frames(IMAGE, KERNEL)), 1600),
-        "The kernel goes over the image. Watch which four numbers of the image it lies on.",
+        to_gif(list(draw_convolution_frames(IMAGE, KERNEL)), milliseconds=1600),
+        "The kernel moves over the image. At each step it covers four values of the image.",
         "A 2×2 kernel moves over a 3×3 image in four steps; each step fills one number of the 2×2 output.",
         "convolution.gif",
     )
     page.paragraph(
-        f"A fully connected layer from {IMAGE.size} numbers to {y.size} has {IMAGE.size * y.size} weights. This one "
-        f"has {KERNEL.size}, used {y.size} times. It cannot learn one thing for the left and another for the right: "
-        "that is its strength, since it needs fewer data, and its limit."
+        f"A fully connected layer from {IMAGE.size} inputs to {y.size} outputs has {IMAGE.size * y.size} weights. "
+        f"The convolution has {KERNEL.size} weights and uses each of them {y.size} times. So it cannot learn "
+        "different weights for the left and the right side of the image. This is its strength, because fewer "
+        "weights need less training data, and also its limit."
     )
 
 
-def sums(y: Array) -> list[list[str]]:
-    """A row for each number of the output: where, its products, and their sum."""
+def tabulate_products(y: FloatArray) -> list[list[str]]:
+    """Return a table row for each output value: its index, its products, and their sum."""
     rows = []
     for (i, j), total in np.ndenumerate(y):
-        pairs = products(IMAGE, KERNEL, i, j)
+        pairs = list_products(IMAGE, KERNEL, i, j)
         rows.append([f"y_{{{i},{j}}}", " + ".join(f"{k:g}·{x:g}" for k, x in pairs), f"{total:g}"])
     return rows
 
 
-def turned_round(page: Page, digit: Array) -> None:
-    page.heading("Turned round, or not", 3)
-    turned = convolve(IMAGE, flipped(KERNEL))
+def add_cross_correlation(page: Page, digit: FloatArray) -> None:
+    page.heading("Convolution or cross-correlation", 3)
+    turned = convolve(IMAGE, flip_kernel(KERNEL))
     page.paragraph(
-        "In mathematics a convolution turns the kernel by 180° first; what networks compute is called "
-        f"cross-correlation there. With the kernel turned, the same image gives {numbers(turned)} instead of "
-        f"{numbers(convolve(IMAGE, KERNEL))}. For a network it makes no difference: its kernels are learned, and "
-        "would be learned turned. It matters when weights go from one program to another, and for a kernel written by "
-        "hand:"
+        "In mathematics a convolution first rotates the kernel by 180°. The operation that neural networks compute "
+        "is called cross-correlation in mathematics. With the rotated kernel the result for the same image is "
+        f"{format_array(turned)} instead of {format_array(convolve(IMAGE, KERNEL))}. For a network this makes no "
+        "difference: it learns its kernels, and would learn the rotated kernels instead. The difference matters "
+        "when weights are moved from one program to another, and for a kernel that is written by hand:"
     )
-    maps = {"as it is": convolve(digit, EDGES), "turned": convolve(digit, flipped(EDGES))}
+    maps = {"original": convolve(digit, EDGE_KERNEL), "rotated": convolve(digit, flip_kernel(EDGE_KERNEL))}
     page.figure(
-        to_png(edges_figure(digit, EDGES, maps)),
-        "A kernel that subtracts the left from the right: blue where a stroke begins, red where it ends. Turned round, "
-        "the signs change places.",
-        "A handwritten digit, a 2×2 kernel, and the two maps that the kernel and its turned copy make of the digit.",
+        to_png(plot_edge_detection(digit, EDGE_KERNEL, maps)),
+        "A kernel that subtracts the left pixel from the right pixel: blue where a stroke begins, red where it ends. "
+        "The rotated kernel gives the opposite signs.",
+        "A handwritten digit, a 2×2 kernel, and the two maps that the kernel and its rotated copy compute from the "
+        "digit.",
         "edges.png",
     )
 
 
-def numbers(each: Array) -> str:
-    """All of them in words: row by row."""
+def format_array(each: FloatArray) -> str:
+    """Format the values of an array, row by row."""
     return " ".join(f"{value:g}" for value in each.flatten())
 
 
-def stride_and_padding(page: Page) -> None:
+def add_stride_and_padding(page: Page) -> None:
     page.heading("Stride and padding")
     page.paragraph(
-        "The output is smaller than the image, since the kernel has to fit. Padding adds p zeros on each side, so that "
-        "it fits at more places; a stride of s > 1 leaves places out. Along one side of m pixels, a kernel of k taps "
-        "gives"
+        "The output is smaller than the image, because the kernel must lie inside the image. Padding adds p zeros on "
+        "each side, so the kernel fits at more positions. A stride of s > 1 skips positions. Along one side of m "
+        "pixels, a kernel of size k gives"
     )
-    page.formula(
-        "⌊(m + 2p − k) / s⌋ + 1 numbers", r"\left\lfloor \frac{m + 2p - k}{s} \right\rfloor + 1 \text{ numbers}"
-    )
+    page.formula("⌊(m + 2p − k) / s⌋ + 1 values", r"\left\lfloor \frac{m + 2p - k}{s} \right\rfloor + 1 \text{ values}")
     page.figure(
-        to_gif(list(convolution_frames(IMAGE, KERNEL, 2, 1)), 1600),
-        "Stride 2, padding 1. The last row and column of zeros are never read: the division is rounded down.",
+        to_gif(list(draw_convolution_frames(IMAGE, KERNEL, stride=2, padding=1)), milliseconds=1600),
+        "Stride 2, padding 1. The kernel never covers the last row and column of zeros: the division is rounded down.",
         "A 2×2 kernel moves in steps of two over a 3×3 image that has a border of zeros.",
         "stride.gif",
     )
     page.table(
-        ["image m", "kernel k", "stride s", "padding p", "formula", "loops", "torch"],
-        [[str(number) for number in (*sizes, *measured(*sizes))] for sizes in SIZES],
-        "Along one side. On random images the loops and torch's `conv2d` differ by at most "
-        f"{magnitude(worst_difference())}.",
+        ["image m", "kernel k", "stride s", "padding p", "formula", "program", "torch"],
+        [[str(number) for number in (*sizes, *output_sizes(*sizes))] for sizes in SIZES],
+        "The size of the output along one side: by the formula, by our program, and by torch. On random images our "
+        f"program and torch's `conv2d` differ by at most {magnitude(max_difference())}.",
     )
     page.paragraph(
-        "A model of pixels needs one number of the output for each pixel, at its place. So its layers have stride 1, "
-        "an odd kernel and p = (k − 1) / 2: the formula then gives m again."
+        "A model of pixels needs one output value for each pixel, at the same position. So its layers have stride 1, "
+        "an odd kernel size and p = (k − 1) / 2: then the formula gives m."
     )
 
 
-def measured(size: int, kernel: int, stride: int, padding: int) -> tuple[int, int, int]:
-    """How long the output is: by the formula, by the loops, and by torch."""
-    ours, theirs = both(size, kernel, stride, padding)
-    return output_size(size, kernel, stride, padding), len(ours), len(theirs)
+def output_sizes(size: int, kernel: int, stride: int, padding: int) -> tuple[int, int, int]:
+    """Return the size of the output by the formula, by our program, and by torch."""
+    ours, theirs = convolve_twice(size, kernel, stride, padding)
+    return output_size(size, kernel, stride=stride, padding=padding), len(ours), len(theirs)
 
 
-def both(size: int, kernel: int, stride: int, padding: int) -> tuple[Array, Array]:
-    """A random image and kernel, convolved by the loops and by torch."""
+def convolve_twice(size: int, kernel: int, stride: int, padding: int) -> tuple[FloatArray, FloatArray]:
+    """Convolve a random image with a random kernel, by our program and by torch."""
     rng = np.random.default_rng(size)
     x, k = rng.normal(size=(size, size)), rng.normal(size=(kernel, kernel))
     theirs = F.conv2d(torch.from_numpy(x)[None, None], torch.from_numpy(k)[None, None], stride=stride, padding=padding)
-    return convolve(x, k, stride, padding), theirs[0, 0].numpy()
+    return convolve(x, k, stride=stride, padding=padding), theirs[0, 0].numpy()
 
 
-def worst_difference() -> float:
-    """The largest difference between the loops and torch, over all sizes of the table."""
-    return max(float(np.abs(np.subtract(*both(*sizes))).max()) for sizes in SIZES)
+def max_difference() -> float:
+    """Return the largest difference between our program and torch, over all sizes of the table."""
+    return max(float(np.abs(np.subtract(*convolve_twice(*sizes))).max()) for sizes in SIZES)
 
 
-def masks(page: Page) -> None:
+def add_masks(page: Page) -> None:
     page.heading("Masks A and B")
     page.paragraph(
-        "Such a kernel is centred on its pixel, and reads it, and what comes after it: the right half of its row and "
-        "all rows below. A model that sees what it should predict has nothing to learn. So a mask sets the weights of "
-        "the future to zero. What stands before the centre in raster order stays open. The centre itself is the "
-        "question, and has two answers: mask A closes it, mask B opens it. (With colours, c' is the one that is made "
-        "and c the one that is read; grey is one colour, for which A is 0 at the centre and B is 1.)"
+        "Such a kernel is centred on its pixel. It reads this pixel and also later pixels: the pixels to the right "
+        "and all rows below. A model that sees the value it should predict learns nothing. So a mask sets the "
+        "weights of later pixels to zero, and leaves the weights of earlier pixels in raster order unchanged. There "
+        "are two masks for the centre pixel: mask A sets its weight to zero, mask B does not. (With colours, c' is "
+        "the colour of the output and c is the colour of the input. Grey is a single colour: at the centre its mask "
+        "A is 0 and its mask B is 1.)"
     )
-    state(page, "mask-a", "mask-b")
-    first, later = taps("A", 7), taps("B", 3)
+    add_formulas(page, "mask-a", "mask-b")
+    first, later = count_weights("A", 7), count_weights("B", 3)
     page.figure(
         to_png(pixelcnn_masks_figure(PixelCNN(Binary((1, 8, 8)), blocks=1, features=2))),
-        f"The masks of a PixelCNN of the library. Of the 49 taps of a 7×7 kernel mask A leaves {first}; of the 9 of a "
-        f"3×3 kernel mask B leaves {later}.",
-        "Kernels of 7×7 and 3×3 taps: all above the centre and left of it is open; at the centre mask B is open.",
+        f"The masks of a PixelCNN of the library. Mask A leaves {first} of the 49 weights of a 7×7 kernel; mask B "
+        f"leaves {later} of the 9 weights of a 3×3 kernel.",
+        "Kernels of 7×7 and 3×3 weights: the weights above the centre and to its left are used; mask B also uses the "
+        "centre.",
         "masks.png",
     )
     page.paragraph(
-        "`MaskedConv2d` multiplies its weights by the mask each time they are used. It does not store the rows below "
-        "the centre, which are zero, and pads above instead. That is the same sum: with several maps the convolutions "
-        "of all of them are added, and our loops, given the whole masked kernel, differ from it by at most "
-        f"{magnitude(layer_difference())}."
+        "`MaskedConv2d` multiplies its weights by the mask each time they are used. It does not store the kernel "
+        "rows below the centre, which would be zero, and pads the image only at the top instead. The result is the "
+        "same. With several feature maps, the convolutions of all maps are summed. Our program, with the whole "
+        f"masked kernel, differs from `MaskedConv2d` by at most {magnitude(max_layer_difference())}."
     )
 
 
-def taps(kind: str, kernel: int) -> int:
-    """How many taps of a grey kernel are open: as many as pixels that the middle of such an image sees."""
+def count_weights(kind: str, kernel: int) -> int:
+    """Return the number of weights of a grey kernel that a mask leaves.
+
+    It is the number of pixels that the middle pixel of an image of the kernel's size sees.
+    """
     sites = kernel**2
-    return int(layers_reach(kind, kernel, (1, kernel, kernel))[sites // 2].sum())
+    return int(stacked_receptive_field(kind, kernel=kernel, shape=(1, kernel, kernel))[sites // 2].sum())
 
 
-def layer_difference() -> float:
-    """The largest difference between a masked layer, and loops with the whole kernel times its mask; in float64."""
+def max_layer_difference() -> float:
+    """Return the largest difference, in float64, between a masked layer and our program with the masked kernel."""
     layer = MaskedConv2d(torch.arange(3), torch.arange(3), 3, "A", generator(0)).double()
     x = torch.randn(1, 3, 5, 4, generator=generator(1), dtype=torch.float64)
     whole = F.pad(layer.weight * layer.mask, (0, 0, 0, 1)).detach().numpy()
-    ours = convolve_maps(x[0].numpy(), whole, padding=1)
+    ours = convolve_channels(x[0].numpy(), whole, padding=1)
     return float(np.abs(layer(x)[0].detach().numpy() - ours).max())

@@ -1,23 +1,25 @@
-"""The lesson that gathers the formulas of all others."""
+"""The list of the formulas of all lessons."""
 
 from __future__ import annotations
 
 from itertools import groupby
 
 from chainrule.learn import TOPICS
-from chainrule.learn.formulas import FORMULAS, state
+from chainrule.learn.formulas import FORMULAS, add_formulas
 from chainrule.reports import Page
-from chainrule.reports.multi_stage_progress import Tell
+from chainrule.reports.multi_stage_progress import StageProgress
 
 
-def write(page: Page, tell: Tell) -> None:
+def write(page: Page, progress: StageProgress) -> None:
     page.paragraph(
-        "Each formula has one place here that computes it, and a test that holds that place to it, on numbers that are "
-        "worked out another way."
+        "For each formula this page gives its source and the function that computes it. A test compares the function "
+        "with the formula, on numbers that are computed in a different way."
     )
     for topic, names in groupby(FORMULAS, lambda name: FORMULAS[name].topic):
         page.heading(TOPICS[topic].title)
-        for (source, place), together in groupby(names, lambda name: (FORMULAS[name].source, FORMULAS[name].place)):
-            state(page, *together)
+        for (source, place), together in groupby(
+            names, lambda name: (FORMULAS[name].source, FORMULAS[name].implementation)
+        ):
+            add_formulas(page, *together)
             page.paragraph(f"{source[0].upper()}{source[1:]}. Here: `{place}`.")
-    tell(1.0)
+    progress(1.0)

@@ -1,4 +1,4 @@
-"""Means of what was measured, as lessons tell them."""
+"""Means of measured values with their standard errors."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from chainrule.formatting import with_error
 
 
 def mean_and_error(values: Tensor | NDArray[Any]) -> tuple[float, float]:
-    """The mean of values [n], and its standard error if they are independent: their standard deviation / √n.
+    """Return the mean of values [n], and its standard error for independent values: their standard deviation / √n.
 
     Example:
         >>> mean_and_error(torch.tensor([1.0, 3.0, 5.0, 7.0, 9.0]))
         (5.0, 1.4142135623730951)
     """
-    each = torch.as_tensor(values).double()
-    return each.mean().item(), each.std().item() / math.sqrt(len(each))
+    x = torch.as_tensor(values).double()
+    return x.mean().item(), x.std().item() / math.sqrt(len(x))
 
 
-def mean_of(values: Tensor | NDArray[Any], decimals: int = 2) -> str:
-    """The same in words.
+def format_mean(values: Tensor | NDArray[Any], decimals: int = 2) -> str:
+    """Format the mean of values [n] and its standard error.
 
     Example:
         >>> mean_of(torch.tensor([1.0, 2.0, 3.0]))

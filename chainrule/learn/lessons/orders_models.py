@@ -1,4 +1,4 @@
-"""The models of the lesson on orders: small, and each trained when it is first asked for."""
+"""The data and models of the lesson on orders; each model is trained on first use."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from chainrule.data import Split, load_data
-from chainrule.domains import Binary
-from chainrule.domains.orders import Order, Turn, raster, shuffled
+from chainrule.domains import Binary, Order, Orientation, raster, shuffled
 from chainrule.models.made import MADE, Agnostic
 from chainrule.models.pixelcnn import PixelCNN
 from chainrule.training import fit
@@ -20,15 +19,16 @@ from chainrule.training import fit
 UPDATES: dict[str, Any] = {
     "batch_size": 80, "lr": 0.02, "warmup": 20, "ema": 0.99, "precision": "float32", "progress": False,
 }  # fmt: skip
-"""How they are trained; float32, since bfloat16 is not on every machine."""
+"""Settings of the training; float32, because not every machine supports bfloat16."""
 
 
 @dataclass(frozen=True, eq=False)
 class Digits:
-    """scikit-learn's digits of 8×8 pixels, black and white, and models of them.
+    """Hold scikit-learn's digits of 8×8 binary pixels, and models of them.
 
     Attributes:
-        train, test: [n, 1, 8, 8].
+        train: training digits [n, 1, 8, 8].
+        test: test digits [n, 1, 8, 8].
     """
 
     train: Tensor
@@ -48,30 +48,30 @@ class Digits:
 
     @cached_property
     def orders(self) -> dict[str, Order]:
-        """Some of them, by name."""
+        """Return four orders by name."""
         middle = torch.zeros(self.domain.shape, dtype=torch.bool)
         middle[:, 2:6, 2:6] = True
         return {
             "by rows": raster(self.domain),
-            "by columns": Turn("left").order(self.domain),
-            "random": shuffled(self.domain, 0),
-            "middle first": raster(self.domain).first(middle.flatten()),
+            "by columns": Orientation("left").order(self.domain),
+            "random": shuffled(self.domain, seed=0),
+            "middle first": raster(self.domain).with_first(middle.flatten()),
         }
 
     @cached_property
     def fixed(self) -> dict[str, MADE]:
-        """One MADE for each order, trained alike."""
+        """Return one trained MADE for each order."""
         return {name: self._made(order=order) for name, order in self.orders.items()}
 
     @cached_property
     def families(self) -> dict[Agnostic, MADE]:
-        """A MADE trained for all orders, one for all connectivities, one for both; like those of one order."""
+        """Return a MADE for all orders, one for all connectivities, and one for both."""
         kinds: tuple[Agnostic, ...] = ("order", "connectivity", "both")
         return {agnostic: self._made(agnostic=agnostic) for agnostic in kinds}
 
     @cached_property
-    def longer(self) -> MADE:
-        """A wider family of all orders, trained for longer."""
+    def large_family(self) -> MADE:
+        """Return a wider MADE for all orders, trained for longer."""
         return self._made(agnostic="order", hidden=200, epochs=12)
 
     def _made(
@@ -84,10 +84,11 @@ class Digits:
 
 @dataclass(frozen=True, eq=False)
 class Thumbnails:
-    """Digits of 4×3 pixels, black and white: so few that every image there is can be gone through.
+    """Hold digits of 4×3 binary pixels, and models of them; all possible images can be listed.
 
     Attributes:
-        train, test: [n, 1, 4, 3].
+        train: training digits [n, 1, 4, 3].
+        test: test digits [n, 1, 4, 3].
     """
 
     train: Tensor
@@ -95,17 +96,18 @@ class Thumbnails:
     domain: ClassVar[Binary] = Binary((1, 4, 3))
 
     @classmethod
-    def of(cls, digits: Digits) -> Thumbnails:
-        return cls(smaller(digits.train), smaller(digits.test))
+    def shrink_digits(cls, digits: Digits) -> Thumbnails:
+        """Return the digits at a smaller size."""
+        return cls(shrink(digits.train), shrink(digits.test))
 
     @cached_property
     def model(self) -> MADE:
-        """By rows."""
+        """Return a MADE in raster order."""
         return self._trained(None)
 
     @cached_property
     def family(self) -> MADE:
-        """Of all orders and connectivities."""
+        """Return a MADE for all orders and connectivities."""
         return self._trained("both")
 
     def _trained(self, agnostic: Agnostic | None) -> MADE:
@@ -114,8 +116,8 @@ class Thumbnails:
         return model
 
 
-def smaller(x: Tensor) -> Tensor:
-    """Of each 2×2 pixels one, white where two of them are; the outermost columns are left out: [n, 1, 4, 3]."""
+def shrink(x: Tensor) -> Tensor:
+    """Return images [n, 1, 4, 3]: a pixel is 1 if two of its 2×2 pixels are; the outermost columns are cropped."""
     return (F.avg_pool2d(x[..., 1:7].double(), 2) >= 0.5).long()
 
 

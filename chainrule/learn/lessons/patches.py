@@ -1,4 +1,4 @@
-"""The models of the lesson on distributions: of patches so small that all inputs can be tried."""
+"""Small patches of digits, and models of them, for the lessons on distributions and on masks."""
 
 from __future__ import annotations
 
@@ -10,30 +10,28 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from chainrule.checks.normalization import SLACK
-from chainrule.data import load_data
-from chainrule.data.load import DIGITS
-from chainrule.data.splits import Split
+from chainrule.checks import TOTAL_TOLERANCE
+from chainrule.data import DIGITS, Split, load_data
 from chainrule.domains import Binary
 from chainrule.learn.autoencoder import Autoencoder, fit_autoencoder
-from chainrule.learn.distribution import cross_entropy, frequencies, total
+from chainrule.learn.binary_likelihoods import cross_entropy, empirical_probs, sum_over_inputs
 from chainrule.models import MADE, Independent
-from chainrule.reports.multi_stage_progress import Tell
+from chainrule.reports.multi_stage_progress import StageProgress
 from chainrule.training import fit
 
 TOP, LEFT, SIDE = 2, 2, 3
-"""The patch: rows and columns 2, 3, 4 of the 8×8 pixels, so that D = 9."""
-WIDE, NARROW, FLIPPED = 64, 3, 0.2
-"""Hidden units of autoencoders, and the share of flipped pixels of the denoising one."""
-UPDATES, FEWER = 600, 300
-"""Of models of whole patches, and of a part of them."""
+"""The first row, the first column and the side of a patch of the 8×8 pixels; D = 9."""
+WIDE, NARROW, FLIP_RATE = 64, 3, 0.2
+"""Hidden units of the autoencoders, and the share of flipped pixels for the denoising autoencoder."""
+UPDATES, FEWER_UPDATES = 600, 300
+"""Training updates of the models of whole patches, and of the models of some of their sites."""
 
 LogProb = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
 class Patches:
-    """Rows of D zeros and ones: train [n, D], test [m, D]. Each is of another digit."""
+    """Hold patches as rows of D zeros and ones: train [n, D] and test [m, D]. Each row comes from a different digit."""
 
     train: Tensor
     test: Tensor
@@ -42,19 +40,20 @@ class Patches:
     def sites(self) -> int:
         return self.train.shape[1]
 
-    def part(self, sites: list[int]) -> Patches:
-        """The same of some sites alone."""
+    def select(self, sites: list[int]) -> Patches:
+        """Return the patches restricted to some sites."""
         return Patches(self.train[:, sites], self.test[:, sites])
 
 
 @dataclass(frozen=True)
 class Row:
-    """A model in the table.
+    """Hold the results of one model for the table.
 
     Attributes:
-        name: what it is called.
-        total: Σ over all 2^D inputs of what it gives for p(x).
-        train, test: −log of the same, in nats, of each datum.
+        name: the name of the model.
+        total: the sum of p(x) over all 2^D inputs.
+        train: −log p(x) of each training patch, in nats.
+        test: −log p(x) of each test patch, in nats.
     """
 
     name: str
@@ -63,37 +62,37 @@ class Row:
     test: Tensor
 
     @property
-    def proper(self) -> bool:
-        """Does it sum to 1, up to rounding?"""
-        return abs(self.total - 1) < SLACK
+    def is_normalized(self) -> bool:
+        """Return whether the sum is 1 up to rounding errors."""
+        return abs(self.total - 1) < TOTAL_TOLERANCE
 
 
-def load() -> Patches:
-    """Patches of scikit-learn's digits, binarized. No epoch is chosen, so the validation images train, too."""
+def load_patches() -> Patches:
+    """Load patches of scikit-learn's binarized digits; the validation images are part of the training data."""
     data = load_data(DIGITS, binarize="threshold")
-    return Patches(torch.cat([patches_of(data.train), patches_of(data.valid)]), patches_of(data.test))
+    return Patches(torch.cat([crop_patches(data.train), crop_patches(data.valid)]), crop_patches(data.test))
 
 
-def patches_of(split: Split | None) -> Tensor:
-    """The patch of each image of a split, which digits have."""
+def crop_patches(split: Split | None) -> Tensor:
+    """Return the patch of each image of a split; the digits have all splits."""
     assert split is not None
     return split.values()[:, 0, TOP : TOP + SIDE, LEFT : LEFT + SIDE].flatten(1).long()
 
 
-def autoencoder(patches: Patches, hidden: int = WIDE, noise: float = 0.0, updates: int = UPDATES) -> Autoencoder:
+def train_autoencoder(patches: Patches, hidden: int = WIDE, noise: float = 0.0, updates: int = UPDATES) -> Autoencoder:
     model = Autoencoder(patches.sites, hidden)
-    fit_autoencoder(model, patches.train, updates, noise)
+    fit_autoencoder(model, patches.train, updates=updates, noise=noise)
     return model
 
 
-def made(patches: Patches, updates: int = UPDATES) -> MADE:
+def train_made(patches: Patches, updates: int = UPDATES) -> MADE:
     model = MADE(Binary((patches.sites,)), hidden=(WIDE,))
     fit(model, patches.train, updates=updates, lr=0.01, ema=0.99, precision="float32", device="cpu", progress=False)
     return model
 
 
-def independent(patches: Patches) -> Independent:
-    """The best of its kind on the training data: each site as often 1 as there."""
+def fit_independent(patches: Patches) -> Independent:
+    """Return the model of independent sites with maximum likelihood on the training data."""
     model = Independent(Binary((patches.sites,)))
     with torch.no_grad():
         model.logits.copy_(patches.train.double().mean(0).logit()[:, None])
@@ -101,43 +100,48 @@ def independent(patches: Patches) -> Independent:
 
 
 def read_as_log_prob(model: Autoencoder) -> LogProb:
-    """What an autoencoder's cross-entropy would be the negative of, were it a likelihood."""
+    """Return minus the cross-entropy of an autoencoder as a function of data, as if it were a log-probability."""
     return lambda x: -cross_entropy(x, model.logits(x), logits=True)
 
 
-def table_of(p: Tensor, domain: Binary) -> LogProb:
-    """log p looked up among those of all inputs."""
-    return lambda x: p.log()[domain.number_of(x)]
+def look_up(p: Tensor, domain: Binary) -> LogProb:
+    """Return log p as a function of data, from the probabilities of all inputs."""
+    return lambda x: p.log()[domain.outcome_index(x)]
 
 
 @torch.no_grad()
-def row(patches: Patches, name: str, log_prob: LogProb) -> Row:
+def evaluate_row(patches: Patches, name: str, log_prob: LogProb) -> Row:
     return Row(
-        name, total(log_prob, patches.sites), -log_prob(patches.train).double(), -log_prob(patches.test).double()
+        name,
+        sum_over_inputs(log_prob, patches.sites),
+        -log_prob(patches.train).double(),
+        -log_prob(patches.test).double(),
     )
 
 
-def autoencoders_of(patches: Patches) -> dict[str, Autoencoder]:
+def train_autoencoders(patches: Patches) -> dict[str, Autoencoder]:
     return {
-        f"autoencoder, {WIDE} units": autoencoder(patches),
-        f"autoencoder, {NARROW} units": autoencoder(patches, NARROW),
-        "autoencoder, noise": autoencoder(patches, noise=FLIPPED),
+        f"autoencoder, {WIDE} units": train_autoencoder(patches),
+        f"autoencoder, {NARROW} units": train_autoencoder(patches, NARROW),
+        "autoencoder, noise": train_autoencoder(patches, noise=FLIP_RATE),
     }
 
 
-def rows_of(patches: Patches, coders: dict[str, Autoencoder], model: MADE, tell: Tell) -> list[Row]:
-    """All models of the table: first those that are no distributions, then those that are."""
-    place = partial(row, patches)
-    rows = [place(name, read_as_log_prob(each)) for name, each in coders.items()]
-    tell(0.6)
+def evaluate_models(
+    patches: Patches, autoencoders: dict[str, Autoencoder], model: MADE, progress: StageProgress
+) -> list[Row]:
+    """Evaluate all models of the table: first the autoencoders, then the distributions."""
+    evaluate = partial(evaluate_row, patches)
+    rows = [evaluate(name, read_as_log_prob(each)) for name, each in autoencoders.items()]
+    progress(0.6)
     log_total, domain = math.log(rows[0].total), Binary((patches.sites,))
-    divided = read_as_log_prob(next(iter(coders.values())))
-    counted = table_of(frequencies(patches.train), domain)
+    divided = read_as_log_prob(next(iter(autoencoders.values())))
+    empirical = look_up(empirical_probs(patches.train), domain)
     return [
         *rows,
-        place("autoencoder / its sum", lambda x: divided(x) - log_total),
-        place("fair coins", lambda x: torch.full((len(x),), -patches.sites * math.log(2))),
-        place("Independent", independent(patches).log_prob),
-        place("MADE", model.log_prob),
-        place("frequencies counted", counted),
+        evaluate("autoencoder / its sum", lambda x: divided(x) - log_total),
+        evaluate("uniform", lambda x: torch.full((len(x),), -patches.sites * math.log(2))),
+        evaluate("Independent", fit_independent(patches).log_prob),
+        evaluate("MADE", model.log_prob),
+        evaluate("empirical frequencies", empirical),
     ]

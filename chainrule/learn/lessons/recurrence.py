@@ -9,69 +9,77 @@ from torch import Tensor, nn
 
 from chainrule.figures import to_png
 from chainrule.formatting import fixed, magnitude, percent
-from chainrule.learn.formulas import state
-from chainrule.learn.lessons.recurrence_scans import BEFORE_THE_MISTAKES, tell_of_images, tell_of_mistakes
-from chainrule.learn.pictures import recurrence as pictures
-from chainrule.learn.recall import Recall, first_bits, gates_along, recalled, state_factors, train_recall
-from chainrule.learn.recurrence import (
-    cell_path,
-    lstm_step,
-    path_norms,
-    plain_jacobian,
-    plain_states,
-    plain_step,
-    reordered,
-    with_radius,
+from chainrule.learn.figures import recurrent_network_figures as figures
+from chainrule.learn.formulas import add_formulas
+from chainrule.learn.lessons.recurrence_scans import BEFORE_MISTAKES, add_images, add_mistakes
+from chainrule.learn.recall_task import (
+    RecallNetworks,
+    measure_recall,
+    record_gates,
+    sample_sequences,
+    state_jacobians,
+    train_networks,
 )
-from chainrule.learn.source import source
+from chainrule.learn.recurrent_networks import (
+    cell_jacobian,
+    jacobian_norms,
+    lstm_step,
+    reorder_gates,
+    rnn_jacobian,
+    rnn_states,
+    rnn_step,
+    scale_spectral_radius,
+)
+from chainrule.learn.source_code import read_source
 from chainrule.reports import Page
-from chainrule.reports.multi_stage_progress import Tell
+from chainrule.reports.multi_stage_progress import StageProgress
 from chainrule.seeding import generator
 
 UNITS, STEPS = 32, 60
-"""Of the network whose gradient is followed."""
-RADII = (0.5, 0.9, 1.1, 1.5, 3.0)
+"""The units and steps of the network with vanishing gradients."""
+SPECTRAL_RADII = (0.5, 0.9, 1.1, 1.5, 3.0)
 LENGTHS, SEEDS, FEATURES, UPDATES, BATCH = (5, 10, 20, 40), 3, 8, 100, 32
-"""Of the task: the lengths of its sequences, networks for each, their units, and how they are trained."""
+"""Settings of the task: lengths of sequences, networks for each length, units, training updates and batch size."""
 KINDS: dict[str, float | None] = {"plain": None, "LSTM, forget bias 1": 1.0, "LSTM, forget bias 3": 3.0}
-TESTED = 500
-"""New sequences that each trained network is asked about."""
-TRAINING, TRAINED = 0.05, 0.5
-"""Shares of the whole lesson's time: when training begins, and when it ends."""
+NUM_TESTED = 500
+"""The number of new sequences on which each trained network is tested."""
+TRAINING_START, TRAINING_END = 0.05, 0.5
+"""The progress of the lesson at the start and at the end of the training."""
 
 
-def write(page: Page, tell: Tell) -> None:
-    begin(page)
-    tell_of_fading(page)
-    tell(TRAINING)
-    tell_of_lstm(page)
-    tell_of_cell_path(page)
-    networks = trained(tell)
-    shares = shares_of(networks)
-    tell_of_task(page, shares)
-    tell_of_trained(page, networks, shares)
-    tell(0.6)
-    tell_of_images(page, tell)
-    tell(BEFORE_THE_MISTAKES)
-    tell_of_mistakes(page)
-    tell_what_next(page)
-    tell(1.0)
+def write(page: Page, progress: StageProgress) -> None:
+    add_introduction(page)
+    add_vanishing_gradient(page)
+    progress(TRAINING_START)
+    add_lstm(page)
+    add_cell_path(page)
+    networks = train_all_kinds(progress)
+    shares = recall_fractions(networks)
+    add_recall_task(page, shares)
+    add_trained_lstm(page, networks, shares)
+    progress(0.6)
+    add_images(page, progress)
+    progress(BEFORE_MISTAKES)
+    add_mistakes(page)
+    add_outlook(page)
+    progress(1.0)
 
 
-def begin(page: Page) -> None:
-    """One unit, three steps, every number."""
+def add_introduction(page: Page) -> None:
+    """Add the introduction, with every number of one unit over three steps."""
     page.paragraph(
-        "A convolution sees as far as its kernel reaches, and no further. A recurrent network has another way to look "
-        "back: it carries a state along, and mixes into it what comes. The state at a step can hold something of "
-        "everything before it, however long ago. This lesson asks whether it does, and what PixelRNN makes of it."
+        "A convolution sees only the pixels under its kernel. A recurrent network sees the past in a different way: "
+        "it keeps a state, and updates the state at each step with the new input. So the state can contain "
+        "information about all earlier inputs. This lesson tests whether it does, and shows how PixelRNN uses "
+        "recurrent layers."
     )
-    page.heading("A state that goes on")
-    state(page, "recurrent")
-    page.paragraph("The same weights W, U and b at every step. As a program:")
-    page.code(source(plain_step), "python")
+    page.heading("A recurrent state")
+    add_formulas(page, "recurrent")
+    page.paragraph("The weights W, U and b are the same at every step. The program:")
+    page.code(read_source(rnn_step), "python")
     x, w, u = (1.0, 0.0, 0.0), 1.0, 0.8
     W, U, b = torch.tensor([[w]]), torch.tensor([[u]]), torch.zeros(1)
-    states = plain_states(torch.tensor(x)[:, None], W, U, b)
+    states = rnn_states(torch.tensor(x)[:, None], W, U, b)
     hidden = [0.0, *states[:, 0].tolist()]
     rows = [
         [str(t + 1), f"{x[t]:g}", fixed(w * x[t] + u * hidden[t], 4), fixed(hidden[t + 1], 4)] for t in range(len(x))
@@ -79,59 +87,62 @@ def begin(page: Page) -> None:
     page.table(
         ["t", "x_{t}", "W x_{t} + U h_{t−1}", "h_{t}"],
         rows,
-        f"One unit, W = {w:g}, U = {u:g}, b = 0: a single 1, and then silence. The state remembers it, ever more "
-        "faintly.",
+        f"One unit with W = {w:g}, U = {u:g}, b = 0. The first input is 1, all later inputs are 0. The state still "
+        "depends on the first input, but less at each step.",
     )
 
 
-def tell_of_fading(page: Page) -> None:
-    """The product of the steps' factors, and how large it is."""
-    page.heading("Why the gradient fades")
+def add_vanishing_gradient(page: Page) -> None:
+    """Add the gradient as a product of factors, and its size."""
+    page.heading("Why the gradient vanishes")
     page.paragraph(
-        "Unrolled in time, this is a deep network with one layer a step, all of the same weights. The lesson on the "
-        "backward pass had it already: factors multiply along a path. From h_{t−1} to h_{t} the path goes through U "
-        "and through tanh, whose slope is 1 − tanh^{2}. So each step back multiplies by one more such factor:"
+        "Unrolled in time, a recurrent network is a deep network with one layer for each step, and all layers have "
+        "the same weights. The lesson `backprop` shows that the factors along a path are multiplied. From h_{t−1} to "
+        "h_{t} the path goes through U and through tanh, whose derivative is 1 − tanh^{2}. So each step back "
+        "multiplies by one more factor:"
     )
-    state(page, "fading")
-    page.code(source(plain_jacobian), "python")
+    add_formulas(page, "fading")
+    page.code(read_source(rnn_jacobian), "python")
     driven, still = (gradient_norms(scale) for scale in (1.0, 0.0))
     page.paragraph(
-        f"Checked against autograd, in float64, over 10 steps of a network of {UNITS} units: the largest difference of "
-        f"an entry is {magnitude(autograd_difference())}."
+        f"A comparison with autograd in float64, over 10 steps of a network with {UNITS} units: the largest "
+        f"difference of an entry is {magnitude(max_autograd_difference())}."
     )
     page.paragraph(
-        "How large is the product? Take U = ρQ with Q a rotation: then every eigenvalue of U has size ρ, its spectral "
-        "radius, and U stretches every vector by ρ. Where all states are 0 the slope of tanh is 1, and k steps "
-        "stretch by ρ^{k} exactly. Where inputs come in, states move away from 0, slopes fall below 1, and the "
-        "product is smaller."
+        "How large is the product? Let U = ρQ with a rotation Q. Then every eigenvalue of U has the absolute value "
+        "ρ, the spectral radius of U, and U multiplies the length of every vector by ρ. If all states are 0, the "
+        "derivative of tanh is 1, and k steps multiply the length by exactly ρ^{k}. With inputs the states differ "
+        "from 0, the derivatives of tanh are below 1, and the product is smaller."
     )
     page.figure(
-        to_png(pictures.fading_figure({"states at 0: ρ to the power k": still, "driven by inputs": driven})),
-        "The norm of ∂h_{T}/∂h_{t} against the distance, each on a logarithmic scale: straight lines, or nearly, for "
-        "every step has its factor. Only a narrow band of ρ neither fades nor explodes, and inputs move that band.",
+        to_png(figures.plot_fading_gradients({"states at 0: ρ to the power k": still, "driven by inputs": driven})),
+        "The norm of ∂h_{T}/∂h_{t} against the distance, on a logarithmic scale. The lines are almost straight, "
+        "because every step multiplies by a similar factor. Only for a narrow range of ρ does the gradient neither "
+        "vanish nor explode, and inputs shift this range.",
         "Two panels of lines falling or rising with the distance, one for each spectral radius.",
         "recurrence-fading.png",
     )
     page.table(
-        ["radius ρ", "10 back, at 0", "10 back, driven", f"{STEPS} back, at 0", f"{STEPS} back, driven"],
+        ["radius ρ", "10 steps, at 0", "10 steps, inputs", f"{STEPS} steps, at 0", f"{STEPS} steps, inputs"],
         [
             [f"{radius:g}", *(magnitude(float(norm[radius][back])) for back in (10, STEPS) for norm in (still, driven))]
-            for radius in RADII
+            for radius in SPECTRAL_RADII
         ],
     )
     page.paragraph(
-        "With ρ < 1 it must fade: no slope of tanh is above 1, so the product is at most ρ^{k}. (Where U is no such "
-        "ρQ, its largest singular value stands in that bound in place of ρ.) With ρ = "
-        f"{RADII[2]:g} it would grow if states stayed at 0; driven by inputs it fades all the same. With large ρ it "
-        "explodes, and one update of such weights can undo all that was learned. Fading is the quieter trouble: with "
-        f"ρ = {RADII[1]:g}, driven, what comes from {STEPS} steps back is multiplied by "
-        f"{magnitude(float(driven[RADII[1]][STEPS]))}. It is lost beside the last steps, so the network learns from "
-        "its recent past, and never hears of the rest."
+        f"The table shows the norm of the gradient 10 and {STEPS} steps back, with all states at 0 and with random "
+        "inputs. With ρ < 1 the gradient must vanish: the derivative of tanh is at most 1, so the product is at "
+        "most ρ^{k}. (For a general U the bound uses its largest singular value in place of ρ.) With ρ = "
+        f"{SPECTRAL_RADII[2]:g} the gradient would grow if the states stayed at 0; with inputs it vanishes too. With "
+        "large ρ it explodes, and one update of such weights can destroy everything the network has learned. A "
+        f"vanishing gradient is harder to notice: with ρ = {SPECTRAL_RADII[1]:g} and inputs, the gradient from "
+        f"{STEPS} steps back is multiplied by {magnitude(float(driven[SPECTRAL_RADII[1]][STEPS]))}. It is negligible "
+        "beside the gradients of the last steps, so the network learns from recent inputs only."
     )
 
 
-def rotation_network() -> tuple[Tensor, Tensor, Tensor]:
-    """Inputs [T, 4], W [h, 4] and a rotation [h, h], in float64."""
+def make_rotation_network() -> tuple[Tensor, Tensor, Tensor]:
+    """Return random inputs [T, 4], weights W [h, 4] and a rotation [h, h], in float64."""
     rng = generator(0)
     rotation = torch.linalg.qr(torch.randn(UNITS, UNITS, generator=rng, dtype=torch.float64))[0]
     x, w = (torch.randn(size, 4, generator=rng, dtype=torch.float64) for size in (STEPS, UNITS))
@@ -139,165 +150,175 @@ def rotation_network() -> tuple[Tensor, Tensor, Tensor]:
 
 
 def gradient_norms(scale: float) -> dict[float, Tensor]:
-    """For each spectral radius, the norms of ∂h_T/∂h_t by distance, with inputs of that scale."""
-    x, w, rotation = rotation_network()
+    """Return the norms of ∂h_T/∂h_t by distance, for each spectral radius, with scaled inputs."""
+    x, w, rotation = make_rotation_network()
     norms = {}
-    for radius in RADII:
-        u = with_radius(rotation, radius)
-        states = plain_states(scale * x, w, u, torch.zeros(UNITS, dtype=torch.float64))
-        norms[radius] = path_norms(torch.stack([plain_jacobian(each[None], u) for each in states]))
+    for radius in SPECTRAL_RADII:
+        u = scale_spectral_radius(rotation, radius)
+        states = rnn_states(scale * x, w, u, torch.zeros(UNITS, dtype=torch.float64))
+        norms[radius] = jacobian_norms(torch.stack([rnn_jacobian(each[None], u) for each in states]))
     return norms
 
 
-def autograd_difference() -> float:
-    """Between `plain_jacobian` over 10 steps and autograd: the largest of all entries."""
-    x, w, rotation = rotation_network()
+def max_autograd_difference() -> float:
+    """Return the largest difference between the entries of `rnn_jacobian` and autograd, over 10 steps."""
+    x, w, rotation = make_rotation_network()
     none = torch.zeros(UNITS, dtype=torch.float64)
 
     def last(hidden: Tensor) -> Tensor:
         for x_t in x[:10]:
-            hidden = plain_step(x_t, hidden, w, rotation, none)
+            hidden = rnn_step(x_t, hidden, w, rotation, none)
         return hidden
 
-    by_product = plain_jacobian(plain_states(x[:10], w, rotation, none), rotation)
+    by_product = rnn_jacobian(rnn_states(x[:10], w, rotation, none), rotation)
     by_autograd: Tensor = torch.autograd.functional.jacobian(last, none)  # type: ignore[no-untyped-call]
     return float((by_product - by_autograd).abs().max())
 
 
-def tell_of_lstm(page: Page) -> None:
-    """The gates, the cell, the hidden state; and the same as torch's."""
+def add_lstm(page: Page) -> None:
+    """Add the gates, the cell and the hidden state of an LSTM, and a comparison with torch."""
     page.heading("The LSTM: four gates and a cell")
     page.paragraph(
-        "Long short-term memory gives the network a second state, the cell c, which a step changes by one "
-        "multiplication and one addition: no weight matrix and no tanh in between. Four gates, each a number for "
-        "every unit, say what happens to it. Two things go into them, and both have names that the images will need: "
-        "input-to-state, from what comes in, and state-to-state, from the hidden state of the step before."
+        "Long short-term memory (LSTM) gives the network a second state, the cell c. A step changes the cell by one "
+        "multiplication and one addition, without a weight matrix and without tanh in between. Four gates control "
+        "the cell; each gate is a number for every unit. The gates are computed from two products, whose names "
+        "return in the section on images: input-to-state, from the input of the step, and state-to-state, from the "
+        "hidden state of the last step."
     )
-    state(page, "lstm-gates", "lstm-cell", "lstm-hidden")
+    add_formulas(page, "lstm-gates", "lstm-cell", "lstm-hidden")
     page.points(
         [
-            "forget, f: how much of the cell is kept;",
-            "content, g: what could be written, between −1 and 1;",
-            "input, i: how much of it is written;",
-            "output, o: how much of the cell is shown to the rest of the network, as h.",
+            "forget gate f: the share of the old cell that remains;",
+            "content gate g: a new value between −1 and 1;",
+            "input gate i: the share of the new value that is added to the cell;",
+            "output gate o: the share of the cell that becomes the hidden state h, the output of the unit.",
         ]
     )
     page.figure(
-        to_png(pictures.cell_drawing()),
-        "One step. The cell line runs straight through: what is on it stays until a forget gate closes.",
-        "The cell of an LSTM: a line from the old cell to the new one, multiplied by the forget gate and added to by "
-        "the product of input gate and content; the output gate times its tanh is the hidden state.",
+        to_png(figures.plot_lstm_cell()),
+        "One step of an LSTM. The line of the cell goes straight through the step: the value of the cell remains "
+        "until a forget gate closes.",
+        "The cell of an LSTM: a line from the old cell to the new cell. The old cell is multiplied by the forget "
+        "gate, and the product of input gate and content is added. The hidden state is the output gate times the "
+        "tanh of the cell.",
         "recurrence-cell.png",
     )
     page.paragraph(
-        "PixelRNN prints one σ for all four gates. It stands for the logistic sigmoid at o, f and i, which are shares "
-        "between 0 and 1, and for tanh at g, which must be able to write negative numbers. In the print the gates "
-        "come in the order o, f, i, g; this library keeps them as o, i, f, g."
+        "The PixelRNN paper writes one σ for all four gates. For o, f and i it is the logistic sigmoid, because "
+        "these gates are shares between 0 and 1. For g it is tanh, because g must also be able to be negative. The "
+        "paper lists the gates in the order o, f, i, g; this library stores them in the order o, i, f, g."
     )
-    page.code(source(lstm_step), "python")
+    page.code(read_source(lstm_step), "python")
     page.paragraph(
-        "`torch.nn.LSTMCell` is the same step with the gates in the order i, f, g, o. With the weights reordered, the "
-        f"largest difference of h and c, over 7 data and 5 units in float64, is {magnitude(torch_difference())}. "
-        "Weights that are copied without reordering fit as well, and give another function: then it is "
-        f"{magnitude(torch_difference(order='oifg'))}, and no error is raised."
+        "`torch.nn.LSTMCell` computes the same step with the gates in the order i, f, g, o. If the weights are "
+        "reordered, the largest difference of h and c, over 7 data and 5 units in float64, is "
+        f"{magnitude(max_torch_difference())}. Weights that are copied without reordering have the same shape, so no "
+        "error is raised, but the function is different: the largest difference is "
+        f"{magnitude(max_torch_difference(order='oifg'))}."
     )
 
 
-def torch_difference(order: str = "ifgo") -> float:
-    """Between `lstm_step` and torch's, with the gates of its weights in that order: the largest of h and c."""
+def max_torch_difference(order: str = "ifgo") -> float:
+    """Return the largest difference of h and c between `lstm_step` and torch, with weights in an order of gates."""
     rng = generator(1)
     w, u, x, hidden, cell = (
         torch.randn(shape, generator=rng, dtype=torch.float64) for shape in ((20, 3), (20, 5), (7, 3), (7, 5), (7, 5))
     )
     theirs = nn.LSTMCell(3, 5, bias=False, dtype=torch.float64)
-    theirs.load_state_dict({"weight_ih": reordered(w, to=order), "weight_hh": reordered(u, to=order)})
+    theirs.load_state_dict({"weight_ih": reorder_gates(w, target=order), "weight_hh": reorder_gates(u, target=order)})
     ours = lstm_step(x @ w.mT, hidden, cell, u)[:2]
     with torch.no_grad():
         return max(float((a - b).abs().max()) for a, b in zip(ours, theirs(x, (hidden, cell)), strict=True))
 
 
-def tell_of_cell_path(page: Page) -> None:
-    """What multiplies along the cell line."""
-    page.heading("Why it fades more slowly")
+def add_cell_path(page: Page) -> None:
+    """Add the gradient along the path of the cell."""
+    page.heading("Why the gradient of an LSTM vanishes more slowly")
     shares = {bias: float(torch.tensor(bias).sigmoid()) for bias in (0.0, 1.0, 3.0)}
     page.paragraph(
-        "Along the cell line, with the gates held as they are, each step's factor is its forget gate alone: "
-        "∂c_{T}/∂c_{t} = ∏_{s} f_{s}, unit by unit. No matrix can shrink it and no slope of tanh. An open gate, f "
-        "near 1, lets the gradient through unchanged, and the network learns when to open it. It fades too, where "
-        "gates are half shut; so the bias that forget gates start with matters. Over 40 steps:"
+        "Consider the path along the cell, and treat the gates as constants. Then the factor of each step is its "
+        "forget gate alone: ∂c_{T}/∂c_{t} = ∏_{s} f_{s}, for each unit. No matrix and no derivative of tanh can make "
+        "it smaller. An open gate, f near 1, passes the gradient on almost unchanged, and the network can learn when "
+        "to open it. If the gates are half closed, this gradient vanishes too. So the initial bias of the forget "
+        "gates matters. Over 40 steps:"
     )
     page.table(
-        ["bias of the forget gates", "f at first, σ(bias)", "product of 40"],
+        ["bias of the forget gates", "initial f, σ(bias)", "product of 40"],
         [
-            [f"{bias:g}", fixed(share, 3), magnitude(float(cell_path(torch.full((40, 1), share))))]
+            [f"{bias:g}", fixed(share, 3), magnitude(float(cell_jacobian(torch.full((40, 1), share))))]
             for bias, share in shares.items()
         ],
-        "At first, as far as the other weights are small. This library's recurrent layers start with a bias of 1.",
+        "The initial value of f, if the other weights are small. The recurrent layers of this library start with a "
+        "bias of 1.",
     )
     page.paragraph(
-        "The gates are no constants: they depend on h, and so on earlier cells. Through them the gradient has other "
-        "paths, with matrices and slopes as before, which add to this one. The cell line is the one that need not "
-        "fade."
+        "In fact the gates are not constants: they depend on h, and so on earlier cells. Through the gates the "
+        "gradient has more paths, with matrices and derivatives as before, and the gradients of all paths are added. "
+        "The path along the cell is the one whose gradient need not vanish."
     )
 
 
-def trained(tell: Tell) -> dict[str, Recall]:
-    """Each kind of network, trained on all lengths."""
+def train_all_kinds(progress: StageProgress) -> dict[str, RecallNetworks]:
+    """Train each kind of network on all lengths."""
     networks, done = {}, 0
     for name, bias in KINDS.items():
 
         def tick() -> None:
             nonlocal done
             done += 1
-            tell(TRAINING + (TRAINED - TRAINING) * done / (len(KINDS) * UPDATES))
+            progress(TRAINING_START + (TRAINING_END - TRAINING_START) * done / (len(KINDS) * UPDATES))
 
         lengths = [length for length in LENGTHS for _ in range(SEEDS)]
-        networks[name] = Recall(lengths, FEATURES, bias, generator(2))
-        train_recall(networks[name], UPDATES, BATCH, generator(3), tick)
+        networks[name] = RecallNetworks(lengths, features=FEATURES, forget_bias=bias, generator=generator(2))
+        train_networks(networks[name], updates=UPDATES, batch_size=BATCH, generator=generator(3), callback=tick)
     return networks
 
 
-def shares_of(networks: dict[str, Recall]) -> dict[str, Tensor]:
-    """How often each network is right on new sequences: [lengths, seeds] for each kind."""
-    return {name: recalled(each, TESTED, generator(4)).view(-1, SEEDS) for name, each in networks.items()}
+def recall_fractions(networks: dict[str, RecallNetworks]) -> dict[str, Tensor]:
+    """Return the share of correct answers on new sequences, [lengths, seeds] for each kind."""
+    return {
+        name: measure_recall(each, n=NUM_TESTED, generator=generator(4)).view(-1, SEEDS)
+        for name, each in networks.items()
+    }
 
 
-def tell_of_task(page: Page, shares: dict[str, Tensor]) -> None:
-    """The first bit of a sequence, after so many steps."""
-    page.heading("A task that shows it: the first bit")
+def add_recall_task(page: Page, shares: dict[str, Tensor]) -> None:
+    """Add the task to recall the first bit of a sequence, and its results."""
+    page.heading("A memory task: recall the first bit")
     page.paragraph(
-        "A network reads T random bits, one a step, and must then say what the first one was. Nothing else matters, "
-        f"and half of all guesses are right. Plain networks and LSTMs have {FEATURES} units, the same inputs and the "
-        f"same {UPDATES} updates (Adam, {BATCH} new sequences each). For each kind and T there are {SEEDS} networks "
-        f"with other weights at first. Each is then asked about {TESTED} new sequences."
+        "A network reads T random bits, one at each step, and must then output the first bit. The other bits do not "
+        f"matter, and a random guess is correct in half of the cases. Plain networks and LSTMs have {FEATURES} "
+        f"units, the same inputs and the same {UPDATES} updates (Adam, {BATCH} new sequences in each update). For "
+        f"each kind of network and each T there are {SEEDS} networks with different initial weights. Each network is "
+        f"tested on {NUM_TESTED} new sequences."
     )
     page.figure(
-        to_png(pictures.recall_figure(shares, LENGTHS)),
-        "A point is a network, a line the mean of its kind. As T grows the plain networks fall to guessing first; "
-        "LSTMs whose forget gates start open hold out longest.",
-        "The share of first bits said rightly against the length of the sequence, for three kinds of network.",
+        to_png(figures.plot_recall(shares, LENGTHS)),
+        "Each point is a network, each line is the mean of one kind. As T grows, the plain networks are the first to "
+        "fall to the level of random guesses; the LSTMs whose forget gates start open are the last.",
+        "The share of correct first bits against the length of the sequence, for three kinds of network.",
         "recurrence-recall.png",
     )
     page.table(
         ["T", *KINDS],
         [
-            [str(length), *(told(share[row].tolist()) for share in shares.values())]
+            [str(length), *(format_percentages(share[row].tolist()) for share in shares.values())]
             for row, length in enumerate(LENGTHS)
         ],
-        f"Right answers, the {SEEDS} networks of each kind.",
+        f"Correct answers of the {SEEDS} networks of each kind.",
     )
     longest = {name: float(share[-1].mean()) for name, share in shares.items()}
     plain, _, best = longest.values()
     page.paragraph(
-        f"At T = {LENGTHS[-1]} the plain networks are right in {percent(plain)} of cases, the LSTMs with forget bias 3 "
-        f"in {percent(best)}. The architecture alone is not what does it: with a forget bias of 1 the very same LSTM "
-        f"is right in {percent(longest['LSTM, forget bias 1'])}. This is a small experiment, {UPDATES} updates long: "
-        "other first weights or longer training may move the limits of all three."
+        f"At T = {LENGTHS[-1]} the plain networks are correct in {percent(plain)} of the cases, the LSTMs with "
+        f"forget bias 3 in {percent(best)}. The architecture alone is not the reason: the same LSTM with a forget "
+        f"bias of 1 is correct in {percent(longest['LSTM, forget bias 1'])}. This is a small experiment of {UPDATES} "
+        "updates: other initial weights or a longer training may change the limits of all three kinds."
     )
 
 
-def told(shares: Sequence[float]) -> str:
-    """Shares in whole per cent.
+def format_percentages(shares: Sequence[float]) -> str:
+    """Format shares in whole per cent.
 
     Example:
         >>> told([1.0, 0.494])
@@ -306,70 +327,72 @@ def told(shares: Sequence[float]) -> str:
     return ", ".join(f"{100 * share:.0f}" for share in shares) + " %"
 
 
-def tell_of_trained(page: Page, networks: dict[str, Recall], shares: dict[str, Tensor]) -> None:
-    """What the gates of a trained LSTM do, and how far back its gradient reaches."""
+def add_trained_lstm(page: Page, networks: dict[str, RecallNetworks], shares: dict[str, Tensor]) -> None:
+    """Add the gates of a trained LSTM, and the norm of its gradient by distance."""
     page.heading("Inside a trained LSTM")
     name, length = list(KINDS)[-1], LENGTHS[-1]
-    best = best_of(shares[name])
-    x = first_bits(1, length, generator(5))[0][0]
+    best = find_best(shares[name])
+    x = sample_sequences(1, length=length, generator=generator(5))[0][0]
     other = x.clone()
     other[0, 0] *= -1
-    (_, cell, gates), (_, flipped, _) = (gates_along(networks[name], best, each) for each in (x, other))
-    kept = cell_path(gates.forget[1:])
+    (_, cell, gates), (_, flipped, _) = (record_gates(networks[name], best, each) for each in (x, other))
+    kept = cell_jacobian(gates.forget[1:])
     changed = int((cell[-1].sign() != flipped[-1].sign()).sum())
     page.figure(
-        to_png(pictures.gates_figure(x[:, 0], cell, flipped, gates)),
-        f"The best LSTM for T = {length}, reading one sequence: a row is a unit, a column a step; light bits are 1. "
-        "Look for units whose forget gate stays dark: their cell is kept and added to. At the bottom, the cell when "
-        "only the first bit is another: what differs is the memory of that bit.",
+        to_png(figures.plot_gates(x[:, 0], cell, flipped, gates)),
+        f"The best LSTM for T = {length} reads one sequence. Each row is a unit, each column is a step; light bits "
+        "are 1. Units whose forget gate stays dark keep their cell, and only add to it. The two panels at the "
+        "bottom show the cell for this sequence and for the same sequence with its first bit flipped: their "
+        "difference is the memory of the first bit.",
         "Rows of squares over the steps: the bits; output, input and forget gates; the content; the cell, for the "
-        "sequence and for the one with its first bit flipped.",
+        "sequence and for the sequence with its first bit flipped.",
         "recurrence-gates.png",
     )
     page.paragraph(
-        f"If only the first bit is flipped, {changed} of the {FEATURES} cells have another sign {length - 1} steps "
-        f"later. Along the cell line alone, the unit that forgets least keeps {percent(float(kept.max()))} of its "
-        f"first cell to the last step; the one that forgets most, {magnitude(float(kept.min()))}. Units differ: some "
-        "are for remembering, others are not."
+        f"If only the first bit is flipped, {changed} of the {FEATURES} cells have a different sign {length - 1} "
+        f"steps later. Along the path of the cell, the unit that forgets least keeps {percent(float(kept.max()))} of "
+        f"its first cell value until the last step; the unit that forgets most keeps {magnitude(float(kept.min()))}. "
+        "So some units store information, and others do not."
     )
-    norms = norms_of(networks, shares, x)
+    norms = collect_norms(networks, shares, x)
     page.figure(
-        to_png(pictures.paths_figure(norms)),
-        "How strongly the last state depends on earlier ones, in the networks trained for the longest sequences: along "
-        "all paths, and along the cell line alone (of the unit that keeps most).",
+        to_png(figures.plot_gradient_norms(norms)),
+        "The dependence of the last state on earlier states, in the networks that were trained on the longest "
+        "sequences: along all paths, and along the path of the cell alone (for the unit that keeps most).",
         "Lines of the norm of the Jacobian against the distance, on a logarithmic scale, for three networks.",
         "recurrence-paths.png",
     )
     ends = [magnitude(float(norms[each][-1])) for each in KINDS]
     page.paragraph(
-        f"From {length} steps back, along all paths: {ends[0]} in the plain network, {ends[1]} and {ends[2]} in the "
-        "LSTMs. The cell line carries it where gates stay open; where they close, it fades there as well."
+        f"The norm of the gradient from {length} steps back, along all paths, is {ends[0]} in the plain network, and "
+        f"{ends[1]} and {ends[2]} in the LSTMs. If the forget gates stay open, the path of the cell carries the "
+        "gradient; if they close, the gradient vanishes on this path too."
     )
 
 
-def best_of(share: Tensor) -> int:
-    """Of the networks of the longest sequences, the number of the one that is right most often."""
+def find_best(share: Tensor) -> int:
+    """Return the index of the most accurate network for the longest sequences."""
     return share.numel() - SEEDS + int(share[-1].argmax())
 
 
-def norms_of(networks: dict[str, Recall], shares: dict[str, Tensor], x: Tensor) -> dict[str, Tensor]:
-    """By name, the norms by distance along all paths, and of LSTMs along the cell line alone."""
+def collect_norms(networks: dict[str, RecallNetworks], shares: dict[str, Tensor], x: Tensor) -> dict[str, Tensor]:
+    """Return the norms of the gradient by distance along all paths, and for LSTMs along the path of the cell."""
     norms = {}
     for name, network in networks.items():
-        best = best_of(shares[name])
-        norms[name] = path_norms(state_factors(network, best, x))
-        if not network.plain:
-            forget = gates_along(network, best, x)[2].forget
+        best = find_best(shares[name])
+        norms[name] = jacobian_norms(state_jacobians(network, best, x))
+        if not network.is_plain:
+            forget = record_gates(network, best, x)[2].forget
             norms[f"{name}: the cell line alone"] = torch.stack(
-                [cell_path(forget[len(forget) - back :]).max() for back in range(len(forget) + 1)]
+                [cell_jacobian(forget[len(forget) - back :]).max() for back in range(len(forget) + 1)]
             )
     return norms
 
 
-def tell_what_next(page: Page) -> None:
-    page.heading("What is left open")
+def add_outlook(page: Page) -> None:
+    page.heading("What comes next")
     page.paragraph(
-        "All of this trains in one pass over an image that is known. Drawing an image is another matter: no pixel is "
-        "known before it is drawn, so every model here has to go pixel by pixel, or nearly. The next lesson counts "
-        "what that costs, and asks what the order of the pixels is worth."
+        "All these models are trained on known images, with one pass for all pixels. Sampling an image is different: "
+        "no pixel is known before it is drawn, so every model must go pixel by pixel, or nearly so. The next lesson "
+        "counts the cost of sampling, and shows what the choice of the order of pixels is good for."
     )

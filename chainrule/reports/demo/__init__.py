@@ -9,9 +9,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from chainrule.checks import CHECKS, Report, check_model
-from chainrule.files import refuse_existing, replacing
-from chainrule.progress import bar
+from chainrule.checks import NUM_CHECKS, CheckReport, check_model
+from chainrule.files import atomic_write, refuse_existing
+from chainrule.progress import progress_bar
 from chainrule.reports import Section
 from chainrule.reports.demo.pictures import mask_sections, part_sections
 from chainrule.reports.demo.plans import PARTS, Part
@@ -38,7 +38,7 @@ class DemoResult:
     report: Path
     pictures: tuple[Path, ...]
     runs: tuple[Run, ...]
-    laws: Mapping[str, Report]
+    laws: Mapping[str, CheckReport]
 
 
 def run_demo(
@@ -58,14 +58,14 @@ def run_demo(
     """
     refuse_existing(out)
     began = time.monotonic()
-    with bar("demo", PERCENT, progress) as shown:
+    with progress_bar("demo", PERCENT, show=progress) as shown:
         work = Work(shown, expected_seconds(parts))
         chapters, masks, laws = carry_out(parts, out, seed, work)
     story = Story(chapters, masks, laws, seed, time.monotonic() - began)
     write_report(story, out / "report.html")
     pictures = tuple(out / f"{picture.name}.png" for picture in story.pictures)
     for path, picture in zip(pictures, story.pictures, strict=True):
-        with replacing(path) as part:
+        with atomic_write(path) as part:
             part.write_bytes(picture.png)
     print_results(story, out)
     return DemoResult(out / "report.html", pictures, tuple(run for chapter in chapters for run in chapter.runs), laws)
@@ -73,7 +73,7 @@ def run_demo(
 
 def carry_out(
     parts: Sequence[Part], out: Path, seed: int, work: Work
-) -> tuple[list[Chapter], list[Section], dict[str, Report]]:
+) -> tuple[list[Chapter], list[Section], dict[str, CheckReport]]:
     """All of the work: the results and pictures of each data set, the pictures of masks, and the findings on laws."""
     data = [part.data() for part in parts]
     jobs = [(part, name) for part in parts for name in part.plans]
@@ -105,7 +105,7 @@ def make(makers: Sequence[Callable[[], Section]], work: Work, seconds: float, no
     return sections
 
 
-def check(run: Run, seed: int, work: Work) -> Report:
+def check(run: Run, seed: int, work: Work) -> CheckReport:
     """Checks the laws on a trained model, as a stage of the work."""
     done = 0
     with work.stage(LAWS, f"laws, {run.name}") as tell:
@@ -113,9 +113,9 @@ def check(run: Run, seed: int, work: Work) -> Report:
         def progress(checks: int) -> None:
             nonlocal done
             done += checks
-            tell(done / CHECKS)
+            tell(done / NUM_CHECKS)
 
-        return check_model(run.model, seed, progress)
+        return check_model(run.model, seed=seed, progress=progress)
 
 
 def print_results(story: Story, out: Path) -> None:

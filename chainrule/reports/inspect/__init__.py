@@ -1,18 +1,27 @@
-"""`chainrule inspect`: what a model is and does, in numbers and in pictures."""
+"""`chainrule inspect`: a summary of a model, pictures of it, and the page that shows both."""
 
-from chainrule.reports.inspect.facts import Facts, Fields, Weight, facts_of, fields_of
-from chainrule.reports.inspect.page import write_page
-from chainrule.reports.inspect.pictures import Example, Tour, check_count, tour_of
+from chainrule.reports.inspect.model_pictures import Example, ModelPictures, check_site_count, draw_pictures
+from chainrule.reports.inspect.model_summary import (
+    ModelSummary,
+    ReceptiveFields,
+    WeightSummary,
+    find_receptive_fields,
+    summarise_model,
+)
+from chainrule.reports.inspect.summary_page import WEIGHT_COLUMNS, summary_rows, weight_rows, write_page
 
 __all__ = [
+    "WEIGHT_COLUMNS",
     "Example",
-    "Facts",
-    "Fields",
-    "Tour",
-    "Weight",
-    "check_count",
-    "facts_of",
-    "fields_of",
-    "tour_of",
+    "ModelPictures",
+    "ModelSummary",
+    "ReceptiveFields",
+    "WeightSummary",
+    "check_site_count",
+    "draw_pictures",
+    "find_receptive_fields",
+    "summarise_model",
+    "summary_rows",
+    "weight_rows",
     "write_page",
 ]

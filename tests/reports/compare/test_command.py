@@ -16,7 +16,7 @@ from chainrule.reports.compare import COMPARED, Terms
 from chainrule.reports.compare.text import likelihood_row, training_row
 from chainrule.reports.compare.timing import FEWEST, WARM
 from tests.support.comparisons import WORDS
-from tests.support.runs import signalled
+from tests.support.runs import raise_signal_in_update
 
 
 def test_the_command_compares(cli, done, tmp_path):
@@ -88,7 +88,9 @@ def test_the_help_tells_the_defaults_that_hold_here(cli, monkeypatch):
 
 
 def test_who_interrupts_is_told_how_to_go_on(cli, tmp_path, monkeypatch):
-    signalled(monkeypatch, signal.SIGINT, 3 + 2 * (WARM + FEWEST))  # after the updates that are timed, in those of MADE
+    raise_signal_in_update(
+        monkeypatch, signal.SIGINT, 3 + 2 * (WARM + FEWEST)
+    )  # after the updates that are timed, in those of MADE
     words = ["--data", "bits.npz", "--out", tmp_path / "out", "--updates", "9", "--models", "made"]
     status, out, err = cli("compare", *words)
     assert (status, out) == (130, "")

@@ -16,7 +16,7 @@ from chainrule.reports.compare.families import FAMILIES, made_size, names_for, s
 from chainrule.reports.compare.timing import FEWEST, WARM, Pace, measure
 from chainrule.training import Settings
 from tests.support.comparisons import SMALL, TERMS
-from tests.support.runs import bits, contents, signalled
+from tests.support.runs import file_contents, raise_signal_in_update, weight_bytes
 
 
 def test_minutes_become_updates():
@@ -33,9 +33,9 @@ def test_a_budget_is_told_in_words():
 
 def test_timing_leaves_the_model_as_it_was(data):
     model = cr.MADE(data.domain, hidden=(5,))
-    before = bits(model)
+    before = weight_bytes(model)
     pace = measure(model, {"batch_size": 30}, data, samples=2)
-    assert bits(model) == before
+    assert weight_bytes(model) == before
     assert pace.steps == 2
     assert min(pace.update, pace.validation, pace.sampling) > 0
 
@@ -65,14 +65,14 @@ def test_minutes_are_fixed_as_updates_before_training(data, tmp_path, monkeypatc
 def test_a_stopped_comparison_goes_on_to_the_same_end(name, at, data, done, tmp_path, monkeypatch):
     out, terms = tmp_path / "out", Terms(**TERMS, ablation="row-lstm", seed=4)
     with monkeypatch.context() as patch:
-        signalled(patch, signal.SIGINT, at + 5 * (WARM + FEWEST))  # after the updates that are timed
+        raise_signal_in_update(patch, signal.SIGINT, at + 5 * (WARM + FEWEST))  # after the updates that are timed
         with pytest.raises(cr.TrainingStopped, match=f"{name}: stopped in epoch") as stop:
             compare(data, out, terms, progress=False)
     assert stop.value.interrupted
     assert not (out / "report.md").exists()
     again = compare(data, out, terms, resume=True, progress=False)
     for one, other in zip((*again.entries, *again.ablation), (*done.entries, *done.ablation), strict=True):
-        assert bits(one.model) == bits(other.model)
+        assert weight_bytes(one.model) == weight_bytes(other.model)
         assert one.test == other.test
         assert torch.equal(one.found.drawn, other.found.drawn)
     wanted = {str(path.relative_to(done.out)) for path in done.out.glob("*")}
@@ -82,9 +82,9 @@ def test_a_stopped_comparison_goes_on_to_the_same_end(name, at, data, done, tmp_
 def test_a_finished_comparison_measures_nothing_again(data, tmp_path):
     terms = Terms(**{**TERMS, "arguments": {}}, models=("made",))
     first = compare(data, tmp_path / "out", terms, progress=False)
-    before = contents(tmp_path / "out")
+    before = file_contents(tmp_path / "out")
     again = compare(data, tmp_path / "out", terms, resume=True, progress=False)
-    assert contents(tmp_path / "out") == before
+    assert file_contents(tmp_path / "out") == before
     assert again.entries[1].found.sampling == first.entries[1].found.sampling
 
 

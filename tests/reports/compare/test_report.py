@@ -14,10 +14,8 @@ import torch
 from PIL import Image, ImageColor
 
 import chainrule as cr
-from chainrule.domains.orders import raster
-from chainrule.figures import likelihoods_figure, to_png
-from chainrule.figures.compared import grids_figure, minutes_figure
-from chainrule.figures.style import COLOURS
+from chainrule.domains import raster
+from chainrule.figures import PALETTE, likelihoods_figure, sample_grids_figure, to_png, training_time_figure
 from chainrule.formatting import percent, with_error
 from chainrule.inference.evaluate import Evaluation
 from chainrule.reports import Page
@@ -34,7 +32,7 @@ from chainrule.reports.compare.text import (
     training_row,
 )
 from chainrule.reports.trained_model import difference_row
-from chainrule.training.history import History, Row
+from chainrule.training import EpochMetrics, History
 from tests.support.comparisons import BITS, table_of
 
 
@@ -138,12 +136,12 @@ def test_a_negative_mean_has_a_minus_sign():
 
 
 def history(*nats: float) -> History:
-    rows = [Row(e, e, math.nan, value, value, 0.1, 1.0, 30.0 * e) for e, value in enumerate(nats, 1)]
+    rows = [EpochMetrics(e, e, math.nan, value, value, 0.1, 1.0, 30.0 * e) for e, value in enumerate(nats, 1)]
     return History(rows, best=1 + min(range(len(nats)), key=nats.__getitem__))
 
 
 def test_the_curves_go_by_minutes():
-    figure = minutes_figure({"one": history(9.0, 5.0, 6.0), "other": history(7.0)})
+    figure = training_time_figure({"one": history(9.0, 5.0, 6.0), "other": history(7.0)})
     (axes,) = figure.axes
     lines = {line.get_label(): line for line in axes.lines}
     assert list(lines["one"].get_xdata()) == [0.5, 1.0, 1.5]
@@ -156,17 +154,17 @@ def test_the_curves_go_by_minutes():
 
 def test_a_model_has_one_colour_in_all_figures_of_a_report(done):
     results = {name: Evaluation(9.0, 0.5, 9, 4) for name in ("yardstick", "one", "other")}
-    curves = minutes_figure({"one": history(9.0, 5.0), "other": history(7.0, 6.0)}, list(results)).axes[0].lines
+    curves = training_time_figure({"one": history(9.0, 5.0), "other": history(7.0, 6.0)}, list(results)).axes[0].lines
     rows = [each.lines[0].get_color() for each in likelihoods_figure(results).axes[0].containers]
     assert [line.get_color() for line in curves] == [rows[1], rows[1], rows[2], rows[2]]
     assert rows[0] not in rows[1:]
     with Image.open(done.out / "minutes.png") as picture:
         drawn = {colour for _, colour in picture.convert("RGB").getcolors(2**24)}
-    assert [ImageColor.getrgb(colour) in drawn for colour in COLOURS] == [False, True, True, True, True, False]
+    assert [ImageColor.getrgb(colour) in drawn for colour in PALETTE] == [False, True, True, True, True, False]
 
 
 def test_a_legend_is_read_row_by_row():
-    figure = minutes_figure({f"model {number}": history(9.0, 5.0) for number in range(4)})
+    figure = training_time_figure({f"model {number}": history(9.0, 5.0) for number in range(4)})
     to_png(figure)
     lines = {}
     for text in figure.legends[0].get_texts():
@@ -178,12 +176,12 @@ def test_a_legend_is_read_row_by_row():
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 6])
 def test_there_is_a_grid_for_each_origin(count):
     x = torch.zeros(4, 1, 3, 5, dtype=torch.uint8)
-    figure = grids_figure({f"model {number}": x for number in range(count)}, cr.Binary((1, 3, 5)))
+    figure = sample_grids_figure({f"model {number}": x for number in range(count)}, cr.Binary((1, 3, 5)))
     assert [axes.get_title() for axes in figure.axes if axes.images] == [f"model {number}" for number in range(count)]
 
 
 def test_a_grid_of_a_single_column_stays_on_the_page():
-    figure = grids_figure({"one": torch.zeros(1, 1, 90, 1, dtype=torch.uint8)}, cr.Binary((1, 90, 1)))
+    figure = sample_grids_figure({"one": torch.zeros(1, 1, 90, 1, dtype=torch.uint8)}, cr.Binary((1, 90, 1)))
     assert figure.get_figheight() < 4 * figure.get_figwidth()
 
 

@@ -16,7 +16,7 @@ from chainrule.reports.compare.plan import VARIANTS
 from chainrule.reports.compare.runs import draw, sequential_steps
 from chainrule.reports.compare.text import ABLATION
 from tests.support.comparisons import SMALL, TERMS
-from tests.support.runs import bits
+from tests.support.runs import weight_bytes
 
 
 def test_every_family_is_trained_scored_and_kept(done, home):
@@ -24,7 +24,7 @@ def test_every_family_is_trained_scored_and_kept(done, home):
     assert [entry.job.family for entry in done.entries] == ["independent", *COMPARED]
     for entry in done.entries:
         again = cr.load(entry.folder)
-        assert bits(again) == bits(entry.model)
+        assert weight_bytes(again) == weight_bytes(entry.model)
         assert cr.evaluate(again, data.test) == entry.test
         assert entry.test.n == len(entry.test_nats) == 15
         assert entry.test.nats == pytest.approx(entry.test_nats.mean().item())
@@ -37,7 +37,7 @@ def test_a_run_is_the_one_that_fit_makes_of_its_plan(done, home):
     model = cr.MADE(cr.Binary((1, 3, 4)), hidden=(6,), direct_connections=True, seed=4)
     settings = {"updates": 7, "batch_size": 9, "lr": 0.01, "warmup": 50, "weight_decay": 0.1, "seed": 4}
     cr.fit(model, cr.load_data(home / "bits.npz"), progress=False, **settings)
-    assert bits(model) == bits(done.entries[1].model)
+    assert weight_bytes(model) == weight_bytes(done.entries[1].model)
 
 
 def test_the_samples_are_those_of_sample(done):

@@ -1,1 +1,0 @@
-"""The drawings of the lessons, one module for each."""
