@@ -11,7 +11,7 @@ from imputers import Holed
 
 import chainrule as cr
 from chainrule.data import infer_table, measure_columns, to_frame, to_rows
-from chainrule.inference.evaluate import log_prob_all
+from chainrule.inference import compute_log_probs
 
 MODELS = 4
 """How many, each of an order of its own, the density averages over."""
@@ -42,7 +42,7 @@ def trained(table: cr.Table, rows: list[torch.Tensor], seed: int) -> cr.MADE:
 
 
 def scored(model: cr.Density, rows: torch.Tensor) -> Floats:
-    return log_prob_all(model, rows).numpy()
+    return compute_log_probs(model, rows).numpy()
 
 
 def table_of(levels: list[int]) -> cr.Table:

@@ -14,7 +14,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import chainrule as cr
-from chainrule.layers import weights
 from chainrule.layers.residual import ResidualBlock
 
 

@@ -1,4 +1,4 @@
-"""The command line where it meets the system: signals, exit statuses, configurations, what programs read from it."""
+"""The command line as a process: signals, exit statuses, and output for programs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MADE = ["--model.hidden", "[8]", "--epochs", "2", "--batch-size", "10", "--preci
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Data, and two runs: `binary` and `levels`."""
+    """Return a folder with data, and with two runs: `binary` and `levels`."""
     folder = tmp_path_factory.mktemp("cli")
     np.savez(folder / "gray.npz", train=GRAY[:40], valid=GRAY[40:50], test=GRAY[50:])
     np.savez(folder / "one.npz", test=GRAY[50:51])
@@ -37,24 +37,24 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def cli(folder, capsys, monkeypatch):
-    """Runs a command in the folder; returns its status and what it printed."""
+    """Return a function that runs a command in the folder, and returns its status, its output and its errors."""
     return commands(folder, capsys, monkeypatch)
 
 
 @pytest.mark.parametrize("argv", [[], ["--help"], ["-h"], ["help"]])
-def test_the_overview_names_every_command(argv, cli):
+def test_the_overview_lists_every_command(argv, cli):
     status, out, err = cli(*argv)
     assert (status, err) == (0, "")
     assert all(f"  {name} " in out for name in COMMANDS)
 
 
-def test_the_help_of_a_model_tells_its_options(cli):
+def test_the_help_of_a_model_has_its_options(cli):
     assert "--model.position-bias" in cli("train", "pixelcnn", "--help")[1]
     assert "--model.hidden" not in cli("train", "pixelcnn", "--help")[1]
     assert "--model.features" in cli("train", "--out", "made", "pixelcnn", "--help")[1]
 
 
-def test_the_version_is_the_librarys(cli):
+def test_the_version_is_that_of_the_library(cli):
     assert cli("--version") == (0, f"chainrule {cr.__version__}\n", "")
 
 
@@ -66,14 +66,14 @@ def test_the_version_is_the_librarys(cli):
         "--data gray.npz --out={} --resume pixelcnn",
     ],
 )
-def test_the_model_is_the_word_that_stands_alone(words, cli, tmp_path):
+def test_the_model_may_stand_anywhere_among_the_options(words, cli, tmp_path):
     out = tmp_path / "made"
     options = "--binarize draw --epochs 1 --model.blocks 0 --model.features 1"
     assert cli("train", *words.format(out).split(), *options.split())[0] == 0
     assert isinstance(cr.load(out), cr.PixelCNN)
 
 
-def test_train_tells_what_it_does(cli, tmp_path):
+def test_train_prints_the_data_the_model_and_the_best_epoch(cli, tmp_path):
     status, printed, err = cli("train", "made", "--data", "gray.npz", "--levels", "3", "--out", tmp_path / "run", *MADE)
     assert status == 0
     assert printed.splitlines() == [
@@ -85,7 +85,7 @@ def test_train_tells_what_it_does(cli, tmp_path):
     assert [line.split("  ")[0] for line in err.splitlines()] == ["epoch 1/2", "epoch 2/2"]
 
 
-def test_train_says_why_it_ended_early(cli, tmp_path):
+def test_train_prints_why_it_stopped_early(cli, tmp_path):
     options = ["--epochs", "50", "--lr", "0.1", "--patience", "2", "--schedule", "constant"]
     status, out, _ = cli("train", "made", "--data", "gray.npz", "--binarize", "draw", "--out", tmp_path / "r", *options)
     assert status == 0
@@ -96,7 +96,7 @@ def test_train_says_why_it_ended_early(cli, tmp_path):
     assert "this run is finished" in again[2]
 
 
-def test_a_recurrent_model_is_called_by_its_name_and_one_epoch_is_no_epochs(cli, tmp_path):
+def test_a_recurrent_model_has_its_name_and_a_long_warmup_gives_a_warning(cli, tmp_path):
     size = "--model.layers 1 --model.features 1 --epochs 9 --batch-size 10"
     line = f"--data gray.npz --binarize draw --out {tmp_path}/run {size} --lr 1e-30 --patience 1 --warmup 50"
     status, out, err = cli("train", "diagonal-bilstm", *line.split())
@@ -124,7 +124,7 @@ def test_train_and_fit_make_the_same_model(folder):
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
-def test_train_stops_when_asked_and_resumes(sign, cli, folder, tmp_path, monkeypatch):
+def test_train_stops_at_a_signal_and_resumes(sign, cli, folder, tmp_path, monkeypatch):
     run = tmp_path / "run"
     words = ["train", "made", "--data", "gray.npz", "--binarize", "dynamic", "--out", run, *MADE]
     with monkeypatch.context() as patch:
@@ -144,8 +144,8 @@ def test_train_stops_when_asked_and_resumes(sign, cli, folder, tmp_path, monkeyp
     assert file_contents(tmp_path) == before
 
 
-def test_a_process_that_is_interrupted_says_one_line_and_ends_with_130(folder, tmp_path):
-    """Ctrl-C, in a process of its own."""
+def test_an_interrupted_process_prints_one_line_and_ends_with_130(folder, tmp_path):
+    """Send Ctrl-C to a new process."""
     run = tmp_path / "run"
     process = subprocess.Popen(
         [sys.executable, "-m", "chainrule", "train", "made", "--data", str(folder / "gray.npz"), "--levels", "4",
@@ -161,15 +161,15 @@ def test_a_process_that_is_interrupted_says_one_line_and_ends_with_130(folder, t
     assert isinstance(cr.load(run), cr.MADE)
 
 
-def test_an_interrupt_anywhere_else_is_one_line_too(cli, monkeypatch):
+def test_an_interrupted_command_prints_one_line(cli, monkeypatch):
     def interrupted(*_args, **_options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("chainrule.commands.sample.sample", interrupted)
+    monkeypatch.setattr("chainrule.models.Density.sample", interrupted)
     assert cli("sample", "levels", "--out", "x.png") == (130, "", "chainrule: error: interrupted\n")
 
 
-def test_evaluate_warns_of_data_that_the_model_knows(cli):
+def test_evaluate_warns_of_data_that_the_model_has_seen(cli):
     for split, words in {"train": "trained on", "valid": "chosen by"}.items():
         status, _, err = cli("evaluate", "binary", "--data", "gray.npz", "--split", split)
         (warning,) = [line for line in err.splitlines() if line.startswith("chainrule: warning: ")]
@@ -185,18 +185,18 @@ def test_complete_warns_of_the_images_that_it_uses(cli, tmp_path):
     assert "3 of 3 data in the train split of gray.npz are equal to data that the model was trained on" in err
 
 
-def test_the_json_of_a_single_datum_is_json(cli):
+def test_the_json_of_a_single_datum_is_valid(cli):
     status, out, _ = cli("evaluate", "levels", "--data", "one.npz", "--json")
     answer = json.loads(out, parse_constant=pytest.fail)
     assert (status, answer["n"], answer["stderr"]) == (0, 1, None)
 
 
-def test_data_that_are_binary_already_need_no_binarization(cli, folder):
+def test_binary_data_need_no_binarization(cli, folder):
     result = cr.evaluate(cr.load(folder / "binary"), torch.from_numpy(GRAY[:20, None] > 127))
     assert cli("evaluate", "binary", "--data", "bits.npz")[:2] == (0, f"test NLL: {result}\n")
 
 
-def test_complete_is_the_librarys_complete(cli, folder, tmp_path):
+def test_complete_draws_the_completions_of_the_library(cli, folder, tmp_path):
     out = tmp_path / "a" / "c.npz"
     words = ["--data", "gray.npz", "--keep", "top", "-n", "3", "--images", "99", "--seed", "2", "--out", out]
     status, said, _ = cli("complete", "binary", *words)
@@ -205,10 +205,10 @@ def test_complete_is_the_librarys_complete(cli, folder, tmp_path):
         assert sorted(archive.files) == ["completions", "evidence", "original"]
         completions, evidence = archive["completions"], archive["evidence"] == 1
     x = cr.load_data(folder / "gray.npz", binarize="dynamic").test.values()
-    assert np.array_equal(completions, cr.complete(cr.load(folder / "binary"), x, evidence, 3, seed=2))
+    assert np.array_equal(completions, cr.complete(cr.load(folder / "binary"), x, evidence, n=3, seed=2))
 
 
-def test_check_ends_with_1_where_a_law_is_broken(cli, monkeypatch):
+def test_check_ends_with_1_where_a_law_does_not_hold(cli, monkeypatch):
     conditionals = cr.MADE.conditionals
 
     def leaking(self, x):
@@ -221,7 +221,7 @@ def test_check_ends_with_1_where_a_law_is_broken(cli, monkeypatch):
 
 
 @pytest.mark.parametrize("words", [["check", "levels", "--json"], ["--help"]])
-def test_a_reader_that_closes_the_output_ends_the_command_quietly(words, folder):
+def test_a_closed_output_ends_the_command_without_a_message(words, folder):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"}
     reading, writing = os.pipe()
     os.close(reading)
@@ -233,9 +233,9 @@ def test_a_reader_that_closes_the_output_ends_the_command_quietly(words, folder)
     assert (done.returncode, done.stderr) == (141, "")
 
 
-def test_the_module_runs_with_the_status_of_its_command():
+def test_python_m_chainrule_has_the_status_of_its_command():
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     command = [sys.executable, "-m", "chainrule", "nonsense"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
     assert done.returncode == 2
-    assert done.stderr.startswith("chainrule: error: there is no command 'nonsense'; there are demo, train, ")
+    assert done.stderr.startswith("chainrule: error: there is no command 'nonsense'; there are demo, explain, ")

@@ -7,8 +7,7 @@ import torch
 
 from chainrule.checks import check_model
 from chainrule.domains import shuffled
-from chainrule.inference.complete import complete
-from chainrule.inference.sample import sample
+from chainrule.inference import complete, sample
 from chainrule.seeding import as_seed, generator, site_noise
 from tests.support.models import ZOO
 

@@ -24,7 +24,7 @@ from sklearn.utils import estimator_checks as checks
 import chainrule.sklearn
 from chainrule.errors import ChainruleError, TrainingStopped
 from chainrule.sklearn import MADEDensity, MADEImputer
-from tests.support.mixed_tables import QUICK, TRAINED, frame, holed, line
+from tests.support.mixed_tables import QUICK, TRAINED, frame, line, with_gaps
 
 NEEDS_A_SETTING = {"check_array_api_input"}  # of scipy's, made before it is imported
 
@@ -33,7 +33,7 @@ NEEDS_A_SETTING = {"check_array_api_input"}  # of scipy's, made before it is imp
 
 
 @pytest.mark.parametrize("estimator", [MADEDensity(), MADEImputer(epochs=10)], ids=["density", "imputer"])
-def test_it_passes_all_checks_of_scikit_learn(estimator):
+def test_the_estimators_pass_the_checks_of_scikit_learn(estimator):
     results = checks.check_estimator(estimator, on_skip=None)
     assert len(results) >= 38
     others = {each["check_name"] for each in results if each["status"] != "passed"}
@@ -122,7 +122,7 @@ def test_the_same_random_state_fits_the_same_density():
 
 
 def test_missing_values_are_summed_out():
-    x = holed(frame())
+    x = with_gaps(frame())
     density = MADEDensity(**QUICK).fit(x)
     assert density.agnostic is None
     assert density.agnostic_ == "order"
@@ -131,7 +131,7 @@ def test_missing_values_are_summed_out():
     assert np.isfinite(density.score_samples(x)).all()
 
 
-def test_a_density_of_one_order_says_that_it_takes_no_missing_values():
+def test_a_density_of_one_order_refuses_missing_values():
     density = MADEDensity(**QUICK).fit(line())
     assert density.agnostic_ is None
     with pytest.raises(ChainruleError, match="agnostic='order'"):
@@ -158,14 +158,14 @@ def kinds_of(density: MADEDensity) -> list[str]:
     return [column.kind for column in density.table_.columns]
 
 
-def test_numbers_of_an_array_are_whole_or_real_and_never_levels():
+def test_columns_of_an_array_are_counts_integers_or_real():
     x = np.array([[0, 0, -1, 0.5], [1, 0, 3, 2]] * 5)
     density = MADEDensity(**QUICK).fit(x)
     assert kinds_of(density) == ["count", "count", "integer", "real"]
     assert np.isfinite(density.score_samples([[2, 7, 9, 0.1]])).all()
 
 
-def test_an_array_of_zeros_and_ones_is_binary_throughout():
+def test_an_array_of_zeros_and_ones_is_binary():
     x = np.array([[0.0, 1.0, 0.0], [1.0, np.nan, 0.0]] * 5)
     density = MADEDensity(**QUICK).fit(x)
     assert kinds_of(density) == ["binary"] * 3
@@ -186,10 +186,10 @@ def test_kinds_of_a_frame_are_inferred():
     assert kinds_of(MADEDensity(**QUICK).fit(x)) == names
 
 
-def test_a_frame_without_names_is_a_frame_again():
+def test_samples_of_a_frame_without_names_are_a_frame():
     x = pd.DataFrame(line(60))
     assert list(MADEDensity(**QUICK).fit(x).sample(2).columns) == [0, 1]
-    assert list(MADEImputer(**QUICK).fit_transform(holed(x)).columns) == [0, 1]
+    assert list(MADEImputer(**QUICK).fit_transform(with_gaps(x)).columns) == [0, 1]
 
 
 # ------------------------------------------------------------------------------------------- with the rest of the world
@@ -202,8 +202,8 @@ def test_a_pipeline_ends_with_a_density():
     assert pipeline.score(x) == pytest.approx(pipeline.score_samples(x).sum())
 
 
-def test_a_pipeline_goes_on_from_filled_frames():
-    x, y = holed(frame()), frame()["flag"]
+def test_a_pipeline_continues_with_filled_frames():
+    x, y = with_gaps(frame()), frame()["flag"]
     pipeline = make_pipeline(
         MADEImputer(**{**TRAINED, "epochs": 20}).set_output(transform="pandas"),
         OneHotEncoder(handle_unknown="ignore"),
@@ -218,14 +218,14 @@ def test_a_grid_search_takes_the_better_model():
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
 
-def test_a_grid_search_goes_through_folds_of_digits():
+def test_a_grid_search_takes_folds_of_digits():
     x = np.random.RandomState(0).choice([0.0, 1.0, 16.0], size=(30, 3), p=[0.9, 0.05, 0.05])
     search = GridSearchCV(MADEDensity(**QUICK), {"hidden": [(4,), (8, 8)]}, cv=3, error_score="raise").fit(x)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
 
-def test_estimators_are_stored_and_sent_by_joblib():
-    x = holed(frame())
+def test_estimators_can_be_pickled_by_joblib():
+    x = with_gaps(frame())
     density, imputer = MADEDensity(**QUICK).fit(frame()), MADEImputer(**QUICK).fit(x)
     sent = []
     for estimator in (density, imputer):
@@ -243,14 +243,14 @@ def test_arguments_are_stored_as_they_are():
     assert len(density.history_.rows) == 2
 
 
-def test_the_epoch_is_chosen_on_rows_left_out():
+def test_the_best_epoch_is_chosen_by_validation_rows():
     x = line(50)
     assert np.isfinite(MADEDensity(**QUICK).fit(x).history_.best_row.valid_nats)
     assert np.isnan(MADEDensity(**QUICK, validation_fraction=0).fit(x).history_.best_row.valid_nats)
     assert len(MADEDensity(hidden=(4,), lr=0.5, random_state=0).fit(x).history_.rows) < 100  # patience
 
 
-def test_arrays_that_cannot_be_written_to_are_fine():
+def test_read_only_arrays_can_be_fitted():
     x = line(40)
     x.flags.writeable = False
     assert np.isfinite(MADEDensity(**QUICK).fit(x).score(x))
@@ -265,7 +265,7 @@ def test_an_interrupt_ends_a_grid_search(monkeypatch):
         GridSearchCV(MADEDensity(**QUICK), {"lr": [0.1, 0.2]}, cv=2).fit(line(40))
 
 
-def test_a_loss_that_is_no_number_is_told(monkeypatch):
+def test_a_loss_that_is_no_number_raises_training_stopped(monkeypatch):
     def broke_down(*_, **__):
         raise TrainingStopped("the loss is nan", interrupted=False)
 
@@ -274,7 +274,7 @@ def test_a_loss_that_is_no_number_is_told(monkeypatch):
         MADEDensity(**QUICK).fit(line(40))
 
 
-def test_training_speaks_only_if_asked(capfd):
+def test_training_prints_only_with_verbose(capfd):
     MADEDensity(**QUICK).fit(line(40))
     assert capfd.readouterr() == ("", "")
     MADEDensity(**QUICK, verbose=True).fit(line(40))
@@ -301,7 +301,7 @@ def test_bad_input_is_refused(estimator, x, words):
         estimator.fit(x).transform(x)
 
 
-def test_what_a_column_of_numbers_cannot_hold_is_refused():
+def test_numbers_that_a_column_cannot_have_are_refused():
     density = MADEDensity(**QUICK).fit([[0, 1], [2, 3]])
     with pytest.raises(ChainruleError, match=r"X: row 1, column 'x1' \(count, 1 … 3\) has the value 0.5"):
         density.score_samples([[0, 1], [0, 0.5]])
@@ -312,13 +312,13 @@ def test_sparse_data_are_refused():
         MADEDensity(**QUICK).fit(csr_array(np.eye(4)))
 
 
-def test_nothing_is_scored_drawn_or_filled_before_fit():
+def test_methods_before_fit_raise_not_fitted_error():
     for call in (lambda: MADEDensity().score(line()), MADEDensity().sample, lambda: MADEImputer().transform(line())):
         with pytest.raises(NotFittedError):
             call()
 
 
-def test_within_its_folder_the_module_says_that_it_hides_scikit_learn():
+def test_importing_the_module_as_sklearn_raises_an_error():
     folder = Path(chainrule.sklearn.__file__).parent
     done = subprocess.run([sys.executable, "-c", "import sklearn"], cwd=folder, capture_output=True, text=True)
     assert done.returncode == 1

@@ -1,4 +1,4 @@
-"""The imputer: what it fills in, what it keeps, and the types of both."""
+"""The imputer: the values that it fills in, the values that it keeps, and their types."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import pandas as pd
 import pytest
 
 from chainrule.sklearn import MADEImputer
-from tests.support.mixed_tables import QUICK, TRAINED, frame, holed, line
+from tests.support.mixed_tables import QUICK, TRAINED, frame, line, with_gaps
 
 
 @pytest.fixture(scope="module")
 def imputer() -> MADEImputer:
-    return MADEImputer(**TRAINED).fit(holed(frame()))
+    return MADEImputer(**TRAINED).fit(with_gaps(frame()))
 
 
 @pytest.mark.parametrize("strategy", ["most_likely", "mean", "draw"])
-def test_what_follows_from_the_rest_is_filled_in_rightly(imputer, strategy):
-    truth, x, least = frame(), holed(frame()), 0.6 if strategy == "draw" else 0.8
+def test_values_that_follow_from_other_columns_are_filled_in_correctly(imputer, strategy):
+    truth, x, least = frame(), with_gaps(frame()), 0.6 if strategy == "draw" else 0.8
     filled = copy.deepcopy(imputer).set_params(strategy=strategy).transform(x)
     assert not filled.isna().any(axis=None)
     for name in ("word", "order", "flag", "maybe", "whole", "nullable"):
@@ -28,15 +28,15 @@ def test_what_follows_from_the_rest_is_filled_in_rightly(imputer, strategy):
     assert np.abs(filled["number"] - truth["number"])[number].median() < 0.5
 
 
-def test_what_is_known_stays_as_it_is_and_so_do_types(imputer):
-    x = holed(frame())
+def test_known_values_and_types_stay_as_they_are(imputer):
+    x = with_gaps(frame())
     filled = imputer.transform(x)
     assert filled.dtypes.equals(x.dtypes)
     assert filled.index.equals(x.index)
     pd.testing.assert_frame_equal(filled.mask(x.isna()), x)
 
 
-def test_a_complete_frame_comes_back(imputer):
+def test_a_complete_frame_is_returned_unchanged(imputer):
     pd.testing.assert_frame_equal(imputer.transform(frame()), frame())
 
 
@@ -81,7 +81,7 @@ def test_arrays_are_filled(dtype):
     assert np.abs(filled[::3, 1] - x[::3, 0]).mean() < 0.3
 
 
-def test_draws_differ_and_values_that_sum_them_up_do_not():
+def test_draws_differ_and_point_estimates_do_not():
     x = line(100)
     x[::3, 1] = np.nan
     imputer = MADEImputer(**QUICK).fit(x).set_params(random_state=None, n_draws=5)
@@ -92,7 +92,7 @@ def test_draws_differ_and_values_that_sum_them_up_do_not():
     assert (imputer.transform(x) == imputer.transform(x)).all()
 
 
-def test_the_imputer_knows_all_orders_though_nothing_is_missing_in_fit():
+def test_the_imputer_takes_missing_values_though_fit_had_none():
     imputer = MADEImputer(**QUICK).fit(line(60))
     assert imputer.agnostic_ == "order"
     assert np.isfinite(imputer.transform([[np.nan, 0.0], [0.0, np.nan], [np.nan, np.nan]])).all()

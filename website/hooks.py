@@ -26,7 +26,7 @@ from mkdocs.structure.pages import Page
 
 from chainrule.cli import COMMANDS
 from chainrule.learn import TOPICS, compute_lesson
-from chainrule.reports.markup import as_markdown
+from chainrule.reports import as_markdown
 
 ROOT = Path(__file__).parents[1]
 AT_ROOT = {"changelog.md": "CHANGELOG.md", "contributing.md": "CONTRIBUTING.md"}

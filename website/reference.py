@@ -139,7 +139,7 @@ def lessons() -> list[Group]:
 
 
 def referenced(markdown: str) -> str:
-    """The page with names such as `cr.fit` or `chainrule.learn.made_masks.paths` linked to the reference, if they are there.
+    """The page with names such as `cr.fit` or `chainrule.learn.made_masks.count_paths` linked to the reference, if they are there.
 
     Example:
         >>> referenced("`chainrule fit` and `cr.fit`")

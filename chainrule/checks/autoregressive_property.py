@@ -9,7 +9,7 @@ from torch import Tensor
 from chainrule.checks.check_report import CheckFailed, describe_pairs, law, mask_to_pairs
 from chainrule.checks.dependence import Dependence, measure_dependence
 from chainrule.checks.variants import OWN_WEIGHTS, PERTURBED_WEIGHTS, require_autoregressive
-from chainrule.models.base import Density
+from chainrule.models import Density
 
 
 @law("1 no leak")

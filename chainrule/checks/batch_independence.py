@@ -17,7 +17,7 @@ from chainrule.checks.variants import (
     random_data,
     tolerance,
 )
-from chainrule.models.base import Density
+from chainrule.models import Density
 
 NUM_DATA, MAX_BATCH_SIZE = 8, 130
 """The number of data that are evaluated one by one, and the size of the batch that they are compared in: more data than

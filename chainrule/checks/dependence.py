@@ -20,7 +20,7 @@ from chainrule.checks.variants import (
 )
 from chainrule.domains import Domain
 from chainrule.errors import ChainruleError
-from chainrule.models.base import AutoregressiveModel
+from chainrule.models import AutoregressiveModel
 from chainrule.seeding import generator
 
 BATCH_SIZE = 32

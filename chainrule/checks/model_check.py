@@ -18,7 +18,7 @@ from chainrule.checks.sampler_check import check_sampler
 from chainrule.checks.save_load import check_save_load
 from chainrule.checks.variants import require_autoregressive
 from chainrule.domains import ArrayLike, as_tensor
-from chainrule.models.base import Density, as_density
+from chainrule.models import Density, as_density
 from chainrule.progress import ProgressCallback, report_progress
 
 NUM_CHECKS = 7

@@ -11,7 +11,7 @@ from chainrule.checks.check_report import CheckFailed, law
 from chainrule.checks.variants import context_rows, evaluate_log_prob, model_variants, random_data, single_contexts
 from chainrule.distributions import ColumnConditionals, Distributions, LogisticMixture
 from chainrule.domains import Domain
-from chainrule.models.base import AutoregressiveModel, Density
+from chainrule.models import AutoregressiveModel, Density
 
 MAX_OUTCOMES = 2**16
 """The largest domain that is enumerated."""

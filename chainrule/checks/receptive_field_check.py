@@ -16,7 +16,7 @@ from chainrule.checks.variants import (
     random_data,
     require_autoregressive,
 )
-from chainrule.models.base import AutoregressiveModel, Density
+from chainrule.models import AutoregressiveModel, Density
 from chainrule.seeding import generator
 
 MAX_SITES = 128
@@ -57,13 +57,13 @@ def check_receptive_field(
         >>> from chainrule.models.pixelcnn import PixelCNN
         >>> finding = check_receptive_field(PixelCNN(Binary((1, 4, 5)), blocks=1, features=2))
         >>> finding.detail
-        'by Jacobian, 20 conditionals depend on 187 of 190 sites before them, as the masks predict'
+        'by Jacobian, 20 conditionals depend on exactly the 187 sites that the masks predict (190 sites are before them)'
     """
     model = require_autoregressive(model)
     predicted = model.receptive_field()
     if predicted is None:
         raise CheckNotRun("the model predicts no receptive field")
-    sites = tested_sites(model, seed)
+    sites = sites_to_check(model, seed)
     predicted = predicted.cpu()[sites]
     measured = measure_jacobian(model, sites, seed=seed, context=context, batch_size=batch_size)
     if measured is None and bool(predicted.any()):
@@ -72,12 +72,12 @@ def check_receptive_field(
     of = "" if len(sites) == model.domain.sites else f" of {model.domain.sites}"
     past = int(model.order.before[sites].sum())
     return (
-        f"by Jacobian, {len(sites)}{of} conditionals depend on {int(predicted.sum())} of {past} sites before them, as "
-        "the masks predict"
+        f"by Jacobian, {len(sites)}{of} conditionals depend on exactly the {int(predicted.sum())} sites that the masks "
+        f"predict ({past} sites are before them)"
     )
 
 
-def tested_sites(model: AutoregressiveModel, seed: int) -> Tensor:
+def sites_to_check(model: AutoregressiveModel, seed: int) -> Tensor:
     """Return the sites whose conditionals are tested, sorted: all sites, or a random sample and the corners."""
     domain = model.domain
     if domain.sites <= MAX_SITES:

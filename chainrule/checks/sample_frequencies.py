@@ -9,7 +9,7 @@ from torch import Tensor
 
 from chainrule.checks.check_report import CheckFailed, CheckNotRun, law
 from chainrule.checks.variants import context_rows, evaluate_log_prob, model_variants, single_contexts
-from chainrule.models.base import AutoregressiveModel, Density
+from chainrule.models import AutoregressiveModel, Density
 from chainrule.seeding import generator
 
 MAX_OUTCOMES = 2**12

@@ -13,7 +13,7 @@ from chainrule.checks.check_report import CheckFailed, describe_pairs, law, mask
 from chainrule.checks.dependence import Dependence, measure_dependence
 from chainrule.checks.variants import context_rows, model_variants, random_data, require_autoregressive, tolerance
 from chainrule.distributions import ColumnConditionals, Distributions
-from chainrule.models.base import AutoregressiveModel, Density
+from chainrule.models import AutoregressiveModel, Density
 from chainrule.sampling import Schedule
 from chainrule.seeding import generator
 

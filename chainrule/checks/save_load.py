@@ -11,7 +11,7 @@ from torch import Tensor
 from chainrule.checkpoint import load, save
 from chainrule.checks.check_report import CheckFailed, law
 from chainrule.checks.variants import context_rows, evaluate_log_prob, model_variants, random_data
-from chainrule.models.base import Density
+from chainrule.models import Density
 
 NUM_DATA = 8
 """The number of random data at which `log_prob` is compared."""

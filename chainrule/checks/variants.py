@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from chainrule.checks.check_report import CheckNotRun
-from chainrule.models.base import AutoregressiveModel, Density
+from chainrule.models import AutoregressiveModel, Density
 from chainrule.seeding import generator
 
 Model = TypeVar("Model", bound=nn.Module)

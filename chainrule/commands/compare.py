@@ -1,4 +1,4 @@
-"""chainrule compare --data F --out DIR"""
+"""`chainrule compare`: train models of several families under one budget, and write a report."""
 
 from __future__ import annotations
 
@@ -18,31 +18,30 @@ from chainrule.reports.compare import (
     COMPARED,
     HTML,
     MARKDOWN,
-    SETTLED,
+    RESERVED_SETTINGS,
+    CompareOptions,
     Comparison,
-    Terms,
     compare,
+    summary_tables,
 )
-from chainrule.reports.compare.text import LIKELIHOOD, TRAINING, likelihood_row, training_row
-from chainrule.reports.trained_model import terminal_table
 from chainrule.training import Settings
 
-WIDE = 4
-"""Columns of likelihoods that fit into a terminal."""
-AGAIN = "give the same command again with --resume"
+RESUME_HINT = "give the same command again with --resume"
 
 
 def run(args: Namespace) -> int:
+    """Run the command, and return the exit status."""
     out = Path(args.out)
     if not args.resume:
         refuse_existing(out)
-    data = load_data(args.data, seed=args.data_seed, **given(args, "binarize", "levels"))
+    data = load_data(args.data, seed=args.data_seed, **given_options(args, "binarize", "levels"))
     try:
-        comparison = compare(data, out, terms(args), resume=args.resume)
+        comparison = compare(data, out, options=read_options(args), resume=args.resume)
     except KeyboardInterrupt:
-        raise TrainingStopped(f"interrupted; to go on, {AGAIN}", interrupted=True) from None
+        raise TrainingStopped(f"interrupted; to go on, {RESUME_HINT}", interrupted=True) from None
     except TrainingStopped as stop:
-        raise TrainingStopped(f"{stop}: {AGAIN}" if stop.interrupted else str(stop), stop.interrupted) from None
+        message = f"{stop}: {RESUME_HINT}" if stop.interrupted else str(stop)
+        raise TrainingStopped(message, stop.interrupted) from None
     if args.json:
         print(json.dumps(comparison.to_dict()))
     else:
@@ -50,39 +49,37 @@ def run(args: Namespace) -> int:
     return 0
 
 
-def terms(args: Namespace) -> Terms:
-    """What is asked of the comparison."""
-    settings = [field.name for field in fields(Settings) if field.name not in SETTLED]
-    return Terms(
-        models=names(args.get("models")),
+def read_options(args: Namespace) -> CompareOptions:
+    """Return the options of the comparison."""
+    settings = [field.name for field in fields(Settings) if field.name not in RESERVED_SETTINGS]
+    return CompareOptions(
+        models=split_names(args.get("models")),
         arguments={name: options_below(args, name.replace("-", "_")) for name in COMPARED},
-        settings=given(args, *settings),
+        settings=given_options(args, *settings),
         seed=args.seed,
-        **given(args, "minutes", "updates", "samples", "ablation"),
+        **given_options(args, "minutes", "updates", "samples", "ablation"),
     )
 
 
-def given(args: Namespace, *options: str) -> dict[str, Any]:
-    """Those of the options that were given."""
-    return {name: args[name] for name in options if name in args}
+def given_options(args: Namespace, *names: str) -> dict[str, Any]:
+    """Return the options of these names that were given, by name."""
+    return {name: args[name] for name in names if name in args}
 
 
-def names(models: str | list[str] | None) -> tuple[str, ...] | None:
-    """The names of models, given as a list, or in one word with commas between them.
+def split_names(models: str | list[str] | None) -> tuple[str, ...] | None:
+    """Return the names of models, which are given as a list or as one text with commas.
 
     Example:
-        >>> names("made,row-lstm"), names(["made"]), names(None)
+        >>> split_names("made,row-lstm"), split_names(["made"]), split_names(None)
         (('made', 'row-lstm'), ('made',), None)
     """
-    words = models.split(",") if isinstance(models, str) else models
-    return None if words is None else tuple(word.strip() for word in words if word.strip())
+    names = models.split(",") if isinstance(models, str) else models
+    return None if names is None else tuple(name.strip() for name in names if name.strip())
 
 
 def print_tables(comparison: Comparison) -> None:
-    """The likelihoods and what they cost, and where the rest is, on standard output."""
-    console, test = Console(highlight=False), comparison.entries[0].test
-    likelihoods = [likelihood_row(entry)[:WIDE] for entry in comparison.entries]
-    console.print(terminal_table(f"{test.n} test data, D = {test.sites}", LIKELIHOOD[:WIDE], likelihoods))
-    training = [training_row(entry) for entry in comparison.compared]
-    console.print(terminal_table(f"budget: {comparison.terms.budget} a model", TRAINING, training))
+    """Print the tables of likelihoods and of training, and the paths of the report, on standard output."""
+    console = Console(highlight=False)
+    for table in summary_tables(comparison):
+        console.print(table)
     console.print(f"Report: {comparison.out / HTML}, {comparison.out / MARKDOWN}", soft_wrap=True)

@@ -15,8 +15,7 @@ from chainrule.files import new_directory, refuse_existing
 from chainrule.learn import TOPICS, compute_lesson
 from chainrule.learn.topic_search import find_topic
 from chainrule.progress import progress_bar
-from chainrule.reports import Page
-from chainrule.reports.markup import as_text
+from chainrule.reports import PERCENT, MultiStageProgress, Page, as_text
 
 PAGE = "index.html"
 
@@ -61,11 +60,11 @@ def list_topics(args: Namespace, console: Console) -> None:
 
 def compute_with_progress(name: str) -> Page:
     """Compute a lesson, and show a progress bar meanwhile."""
-    from chainrule.reports.multi_stage_progress import PERCENT, MultiStageProgress  # imports torch, which is slow
-
-    with progress_bar(name, PERCENT) as shown:
-        with MultiStageProgress(shown, total_seconds=1.0).stage(1.0, "") as progress:
-            return compute_lesson(name, progress=progress)
+    with (
+        progress_bar(name, PERCENT) as shown,
+        MultiStageProgress(shown, total_seconds=1.0).stage(1.0, "") as progress,
+    ):
+        return compute_lesson(name, progress=progress)
 
 
 def save(page: Page, out: Path) -> None:

@@ -1,4 +1,4 @@
-"""chainrule inspect RUN"""
+"""`chainrule inspect`: show the weights, masks, receptive fields and conditionals of a model."""
 
 from __future__ import annotations
 
@@ -18,42 +18,54 @@ from chainrule.errors import ChainruleError
 from chainrule.files import new_directory, refuse_existing
 from chainrule.models import AutoregressiveModel
 from chainrule.progress import progress_bar
-from chainrule.reports.inspect import Example, Facts, Tour, check_count, facts_of, fields_of, tour_of, write_page
-from chainrule.reports.inspect.page import WEIGHT_COLUMNS, summary_rows, weight_rows
+from chainrule.reports.inspect import (
+    WEIGHT_COLUMNS,
+    Example,
+    ModelPictures,
+    ModelSummary,
+    check_site_count,
+    draw_pictures,
+    find_receptive_fields,
+    summarise_model,
+    summary_rows,
+    weight_rows,
+    write_page,
+)
 
 PAGE = "index.html"
 STAGES = 4
+"""The number of steps of the progress bar."""
 
 
 def run(args: Namespace) -> int:
+    """Run the command, and return the exit status."""
     out = new_folder(args)
     model = load_autoregressive(args)
-    sites = None if args.sites is None else sites_named(args.sites, model.domain)
+    sites = None if args.sites is None else parse_sites(args.sites, model.domain)
     if sites is not None:
-        check_count(model, sites)  # before anything is drawn
-    with progress_bar("inspecting", STAGES, show=not args.json) as shown:
-        shown.note("example")
-        example = example_of(args, model)
-        shown()
-        shown.note("receptive fields")
-        fields = fields_of(model, args.seed)
-        facts = facts_of(model, fields)
-        shown()
-        shown.note("pictures")
-        tour = tour_of(model, fields, example, sites)
-        shown()
-        write(out, facts, tour)
-        shown()
-    tell = tell_json if args.json else tell_tables
-    tell(out, facts, tour)
+        check_site_count(model, sites)  # before anything is drawn
+    with progress_bar("inspecting", STAGES, show=not args.json) as bar:
+        bar.note("example")
+        example = read_example(args, model)
+        bar()
+        bar.note("receptive fields")
+        fields = find_receptive_fields(model, seed=args.seed)
+        summary = summarise_model(model, fields)
+        bar()
+        bar.note("pictures")
+        pictures = draw_pictures(model, fields, example, sites=sites)
+        bar()
+        write_files(out, summary, pictures)
+        bar()
+    (print_json if args.json else print_tables)(out, summary, pictures)
     return 0
 
 
 def new_folder(args: Namespace) -> Path:
-    """Where the page goes.
+    """Return the new folder of the page and the pictures.
 
     Raises:
-        ChainruleError: something is there already.
+        ChainruleError: the folder exists.
     """
     if args.out is not None:
         refuse_existing(Path(args.out))
@@ -64,36 +76,36 @@ def new_folder(args: Namespace) -> Path:
     return out
 
 
-def sites_named(words: Sequence[str], domain: Domain) -> list[int]:
-    """The sites that the words name; a pixel without a channel names all of its channels.
+def parse_sites(texts: Sequence[str], domain: Domain) -> list[int]:
+    """Return the sites that the texts name; a pixel without a channel stands for all of its channels.
 
     Raises:
-        ChainruleError: a word that names none.
+        ChainruleError: a text that names no site.
 
     Example:
         >>> from chainrule.domains import Binary
-        >>> sites_named(["0,1", "1,0,B"], Binary((3, 2, 2)))
+        >>> parse_sites(["0,1", "1,0,B"], Binary((3, 2, 2)))
         [1, 5, 9, 10]
     """
-    return list(dict.fromkeys(site for word in words for site in sites_of(word, domain)))
+    return list(dict.fromkeys(site for text in texts for site in parse_site(text, domain)))
 
 
-def sites_of(word: str, domain: Domain) -> list[int]:
-    """The sites that one word names.
+def parse_site(text: str, domain: Domain) -> list[int]:
+    """Return the sites that one text names.
 
     Raises:
-        ChainruleError: it names none.
+        ChainruleError: it names no site.
     """
     sizes = (*domain.shape[1:], domain.shape[0]) if domain.is_image else (domain.sites,)
     channels = domain.shape[0] if domain.is_image else 0
     letters = {channel_name(each, channels).upper(): str(each) for each in range(channels)}
-    parts = [letters.get(part.strip().upper(), part.strip()) for part in word.split(",")]
+    parts = [letters.get(part.strip().upper(), part.strip()) for part in text.split(",")]
     counts = (2, 3) if domain.is_image else (1,)
     inside = len(parts) in counts and all(
         part.isdecimal() and int(part) < size for part, size in zip(parts, sizes, strict=False)
     )
     if not inside:
-        raise ChainruleError(f"--sites {word} names no site of this model; give {site_form(domain)}")
+        raise ChainruleError(f"--sites {text} names no site of this model; give {site_format(domain)}")
     if not domain.is_image:
         return [int(parts[0])]
     row, column, *channel = map(int, parts)
@@ -101,8 +113,8 @@ def sites_of(word: str, domain: Domain) -> list[int]:
     return [each * height * width + row * width + column for each in channel or range(channels)]
 
 
-def site_form(domain: Domain) -> str:
-    """How the sites of a domain are named, for a message."""
+def site_format(domain: Domain) -> str:
+    """Return the format of the names of sites, for a message."""
     if not domain.is_image:
         return f"a number from 0 to {domain.sites - 1}"
     channels, height, width = domain.shape
@@ -111,8 +123,8 @@ def site_form(domain: Domain) -> str:
     return f"row,column: {where}" if channels == 1 else f"{form}: {where}, channels {names}"
 
 
-def example_of(args: Namespace, model: AutoregressiveModel) -> Example:
-    """The datum asked for, or a sample.
+def read_example(args: Namespace, model: AutoregressiveModel) -> Example:
+    """Return the datum that the options name, or a sample.
 
     Raises:
         ChainruleError: there is no such datum.
@@ -128,35 +140,37 @@ def example_of(args: Namespace, model: AutoregressiveModel) -> Example:
     return Example(values[args.index], f"datum {args.index} of the {args.split} split of {args.data}")
 
 
-def write(out: Path, facts: Facts, tour: Tour) -> None:
-    """The page and the pictures, in a new folder."""
+def write_files(out: Path, summary: ModelSummary, pictures: ModelPictures) -> None:
+    """Write the page and the pictures into a new folder."""
     with new_directory(out) as folder:
-        for picture in tour.pictures:
+        for picture in pictures.pictures:
             (folder / picture.file).write_bytes(picture.png)
-        write_page(facts, tour, folder / PAGE)
+        write_page(summary, pictures, folder / PAGE)
 
 
-def tell_json(out: Path, facts: Facts, tour: Tour) -> None:
-    pictures = [str(out / picture.file) for picture in tour.pictures]
-    about = {"page": str(out / PAGE), "pictures": pictures, "left_out": tour.left_out}
-    print(json.dumps({**asdict(facts), **about}))
+def print_json(out: Path, summary: ModelSummary, pictures: ModelPictures) -> None:
+    """Print the summary and the names of the files as JSON."""
+    files = [str(out / picture.file) for picture in pictures.pictures]
+    written = {"page": str(out / PAGE), "pictures": files, "left_out": pictures.left_out}
+    print(json.dumps({**asdict(summary), **written}))
 
 
-def tell_tables(out: Path, facts: Facts, tour: Tour) -> None:
+def print_tables(out: Path, summary: ModelSummary, pictures: ModelPictures) -> None:
+    """Print the summary as tables, and the names of the files."""
     console = Console(highlight=False, markup=False)
-    summary = Table(show_header=False)
-    for name, value in summary_rows(facts):
-        summary.add_row(name, value)
-    console.print(summary)
+    about_model = Table(show_header=False)
+    for name, value in summary_rows(summary):
+        about_model.add_row(name, value)
+    console.print(about_model)
     weights = Table(*WEIGHT_COLUMNS[:2])
     for column in WEIGHT_COLUMNS[2:]:
         weights.add_column(column, justify="right")
-    for row in weight_rows(facts):
+    for row in weight_rows(summary):
         weights.add_row(*row)
     console.print(weights)
-    for reason in tour.left_out:
+    for reason in pictures.left_out:
         console.print(f"left out: {reason}", soft_wrap=True)
-    for section in tour.sections:
+    for section in pictures.sections:
         names = ", ".join(picture.file for picture in section.pictures)
         console.print(f"{section.heading}: {names}", soft_wrap=True)
     console.print(f"All of it: {out / PAGE}", soft_wrap=True)

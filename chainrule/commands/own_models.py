@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
 from chainrule.commands.options.nearest import nearest
 from chainrule.commands.own_modules import find_attribute, import_own
-from chainrule.errors import ChainruleError
-from chainrule.models import BY_NAME, AutoregressiveModel, Density, Named
+from chainrule.domains import Domain
+from chainrule.errors import ChainruleError, locate_error
+from chainrule.models import BY_NAME, AutoregressiveModel, Density, NamedModel
 
 
-def find_model(name: str, module: str | None = None) -> Named:
+def find_model(name: str, module: str | None = None) -> NamedModel:
     """Return the model of that name.
 
     Args:
@@ -24,7 +26,7 @@ def find_model(name: str, module: str | None = None) -> Named:
     if module is not None:
         import_own(module)
     if ":" in name:
-        return Named(name, check_class(name, find_attribute(name, "a class of it, as in my_module:MyModel")))
+        return NamedModel(name, check_class(name, find_attribute(name, "a class of it, as in my_module:MyModel")))
     models = BY_NAME | own_models()
     if name in models:
         return models[name]
@@ -35,12 +37,34 @@ def find_model(name: str, module: str | None = None) -> Named:
     )
 
 
-def own_models() -> dict[str, Named]:
+def make_model(model: NamedModel, domain: Domain, arguments: Mapping[str, Any]) -> AutoregressiveModel:
+    """Make a model; of a user's class any error becomes a ChainruleError.
+
+    Raises:
+        ChainruleError: arguments that the constructor does not take.
+    """
+    try:
+        return model(domain, **arguments)
+    except ChainruleError:
+        raise
+    except Exception as error:
+        if is_of_library(model.model_class):
+            raise
+        reason = f"{type(error).__name__}: {error}{locate_error(error)}"
+        raise ChainruleError(f"{model.name} does not take these options ({reason})") from error
+
+
+def is_of_library(model_class: type) -> bool:
+    """Return whether a class belongs to this library."""
+    return model_class.__module__.startswith("chainrule.")
+
+
+def own_models() -> dict[str, NamedModel]:
     """Return the models that the user's modules have defined, by the names of their classes."""
     return {
-        name: Named(name, each)
+        name: NamedModel(name, each)
         for name, each in Density.classes.items()
-        if is_model(each) and not each.__module__.startswith("chainrule.")
+        if is_model(each) and not is_of_library(each)
     }
 
 

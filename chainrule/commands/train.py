@@ -10,7 +10,7 @@ from jsonargparse import Namespace
 
 from chainrule.commands.options.declare import options_below
 from chainrule.commands.options.groups import COLUMNS, PREPARATION
-from chainrule.commands.own_models import find_model
+from chainrule.commands.own_models import find_model, make_model
 from chainrule.data import Data, load_data
 from chainrule.errors import ChainruleError
 from chainrule.files import refuse_existing
@@ -49,11 +49,11 @@ def build_model(args: Namespace, data: Data) -> AutoregressiveModel:
     """
     named, options = find_model(args.name, args["import"]), options_below(args, "model")
     if has_missing_values(data):
-        needed = named.make.arguments_for_missing_values
+        needed = named.model_class.arguments_for_missing_values
         options |= {name: value for name, value in needed.items() if options.get(name) is None}
-    if "seed" in signature(named.make).parameters:
+    if "seed" in signature(named.model_class).parameters:
         options["seed"] = args.seed
-    return named(data.domain, **options)
+    return make_model(named, data.domain, options)
 
 
 def has_missing_values(data: Data) -> bool:

@@ -14,7 +14,7 @@ from chainrule.errors import ChainruleError
 from chainrule.reports import Page
 
 if TYPE_CHECKING:
-    from chainrule.reports.multi_stage_progress import StageProgress
+    from chainrule.reports import StageProgress
 
 
 @dataclass(frozen=True)

@@ -339,7 +339,11 @@ def backward(network: Network, x: FloatArray, y: FloatArray) -> Gradients:
     return Gradients(tuple(dw[::-1]), tuple(db[::-1]), tuple(da[::-1]))
 
 
-def backward_by_index(network: Network, x: FloatArray, y: FloatArray) -> Gradients:
+def backward_by_index(
+    network: Network,
+    x: FloatArray,
+    y: FloatArray,
+) -> Gradients:
     """Return the same derivatives as `backward`, with a loop for each index of the formulas: data, layers, j and k.
 
     Source: backpropagation (Rumelhart, Hinton, Williams 1986).

@@ -85,7 +85,10 @@ def enumerate_inputs(sites: int) -> Tensor:
     return torch.cat(list(Binary((sites,)).outcomes()))
 
 
-def sum_over_inputs(log_prob: Callable[[Tensor], Tensor], sites: int) -> float:
+def sum_over_inputs(
+    log_prob: Callable[[Tensor], Tensor],
+    sites: int,
+) -> float:
     """Return Σ_x p(x) over all 2^D inputs, in float64; it is 1 if p is a distribution.
 
     Args:

@@ -10,8 +10,7 @@ from torch import Tensor
 
 from chainrule.domains import Domain, Grid
 from chainrule.errors import ChainruleError
-from chainrule.models import AutoregressiveModel, Density, Ensemble
-from chainrule.models.base import sum_sites
+from chainrule.models import AutoregressiveModel, Density, Ensemble, sum_sites
 
 LogProb = Callable[[Tensor], Tensor]
 """A function from data [n, *shape] to values [n] in nats; log-probabilities if their exponentials sum to 1."""

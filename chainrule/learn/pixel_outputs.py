@@ -24,7 +24,11 @@ MIN_STD = 0.05
 """The smallest standard deviation of `GaussianLevels`, in levels; it puts all mass on one level."""
 
 
-def discretize_gaussian(mean: Tensor, std: Tensor, levels: int) -> LevelMasses:
+def discretize_gaussian(
+    mean: Tensor,
+    std: Tensor,
+    levels: int,
+) -> LevelMasses:
     """Return the mass of a Gaussian within half a level of each level, and its masses below and above all levels.
 
     P(v) = Φ((v + ½ − μ)/σ) − Φ((v − ½ − μ)/σ). All masses together sum to 1.

@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from chainrule.distributions import Distributions
-from chainrule.domains import Domain
+from chainrule.distributions import Conditionals
+from chainrule.domains import ArrayLike, Domain
 from chainrule.layers.convolution import MaskedConv2d
 from chainrule.layers.masks import colour_groups
 from chainrule.layers.residual import ResidualBlock, ResidualStack
@@ -99,9 +99,9 @@ class PixelCNNWithoutSkips(PixelCNN):
         self.stack = ResidualStack(*(BlockWithoutSkip(features, domain.shape[0], rng) for _ in range(blocks)))
         randomize_block_outputs(self, seed=self.seed)
 
-    def conditionals(self, x: Tensor) -> Distributions:  # type: ignore[override]
+    def conditionals(self, x: ArrayLike, context: Tensor | None = None) -> Conditionals:
         # Defined here so that sampling recomputes it: PixelCNN's own sampler would add each block's input.
-        return super().conditionals(x)
+        return super().conditionals(x, context)
 
 
 def randomize_block_outputs(model: PixelCNN, *, seed: int = 0) -> PixelCNN:

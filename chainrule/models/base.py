@@ -15,7 +15,7 @@ from chainrule.domains import ArrayLike, Domain, Order, as_tensor, encode_as
 from chainrule.errors import ChainruleError
 from chainrule.hardware import sum_dtype
 from chainrule.progress import ProgressCallback, report_progress
-from chainrule.sampling import BATCH_SIZE, RecomputingSampler, Sampler, as_context, decode_batches
+from chainrule.sampling import BATCH_SIZE, RecomputingSampler, Sampler, as_context, belongs_with, decode_batches
 from chainrule.seeding import Seed, as_seed
 
 
@@ -172,7 +172,7 @@ class Density(nn.Module, ABC):
         """Return the error to raise where values are missing and no order of the model begins with the others."""
         return ChainruleError(
             f"values are missing, and no order of this {type(self).__name__} begins with the others; take a model that "
-            "was trained for all orders (agnostic='order', without a number of masks), or drop these rows"
+            "was trained for all orders, with agnostic='order' and without a number of masks, or drop these rows"
         )
 
     @property
@@ -274,9 +274,7 @@ class AutoregressiveModel(Density):
         subclass that changes `conditionals` alone, or a mixin that does, has another definition of them.
         """
         names = self.methods_of_fast_sampler
-        owner = defining_class(type(self), "fast_sampler")
-        changed = any(not issubclass(owner, defining_class(type(self), name)) for name in names)
-        return not changed and not any(name in vars(self) for name in names)
+        return belongs_with(type(self), "fast_sampler", names) and not any(name in vars(self) for name in names)
 
     def receptive_field(self) -> Tensor | None:
         """Return who can depend on whom: bool [D, D], row i True at the sites that the conditional of site i reads.
@@ -321,16 +319,6 @@ class AutoregressiveModel(Density):
         Args:
             x: [n, *shape].
         """
-
-
-def defining_class(cls: type, name: str) -> type:
-    """Return the class among a class and its bases from which it has an attribute.
-
-    Example:
-        >>> defining_class(bool, "bit_length")
-        <class 'int'>
-    """
-    return next(each for each in cls.__mro__ if name in vars(each))
 
 
 def as_density(model: nn.Module) -> Density:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:  # torch is slow to import, and lessons are listed without it
     from torch import Tensor
     from torch.utils.hooks import RemovableHandle
 
-    from chainrule.models.base import AutoregressiveModel
+    from chainrule.models import AutoregressiveModel
     from chainrule.progress import ProgressBar
 
 PERCENT = 100

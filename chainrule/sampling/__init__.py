@@ -7,7 +7,7 @@ from chainrule.sampling.draws import ChooseValues, InverseCDFDraw
 from chainrule.sampling.image_sampler import ImageNetwork, ImageSampler
 from chainrule.sampling.mlp_cache import activation_plan
 from chainrule.sampling.mlp_sampler import MLPPlan, MLPSampler
-from chainrule.sampling.sampler import RecomputingSampler, Sampler, evaluating
+from chainrule.sampling.sampler import RecomputingSampler, Sampler, belongs_with, evaluating
 from chainrule.sampling.schedules import Schedule, sequential_schedule
 from chainrule.sampling.wavefront import slope, wavefront
 
@@ -25,6 +25,7 @@ __all__ = [
     "Schedule",
     "activation_plan",
     "as_context",
+    "belongs_with",
     "choose_components",
     "decode",
     "decode_batches",

@@ -59,8 +59,8 @@ def decode(
             first = schedule.sites_before(groups).to(x.device)
             x[:, first] = prefix.flatten(1).to(x)[:, first]
             count(len(first))
-        compiled = isinstance(choose, InverseCDFDraw) and resample is None
-        rest = sampler.sample_remaining(state, choose) if compiled else None  # type: ignore[arg-type]
+        in_loop = isinstance(choose, InverseCDFDraw) and resample is None and sampler.has_own_loop()
+        rest = sampler.sample_remaining(state, choose) if in_loop else None  # type: ignore[arg-type]
         if rest is not None:
             remaining = schedule.sites_from(groups).to(x.device)
             count(len(remaining))

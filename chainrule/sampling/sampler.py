@@ -6,7 +6,7 @@ A model makes its sampler: `model.sampler()`. The state of a sampler is a value 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Protocol
@@ -18,6 +18,30 @@ from chainrule.distributions import Distributions
 from chainrule.domains import Domain, Order
 from chainrule.sampling.draws import InverseCDFDraw
 from chainrule.sampling.schedules import Schedule, sequential_schedule
+
+
+def belongs_with(cls: type, name: str, others: Sequence[str]) -> bool:
+    """Return whether the class that defines `name` also defines, or inherits, each of the other attributes.
+
+    It does not where a subclass or a mixin has changed one of the others: then the old `name` does not belong with the
+    new definition.
+
+    Example:
+        >>> class Base:
+        ...     def step(self): ...
+        ...     def loop_of_steps(self): ...
+        >>> class Changed(Base):
+        ...     def step(self): ...
+        >>> [belongs_with(each, "loop_of_steps", ["step"]) for each in (Base, Changed)]
+        [True, False]
+    """
+    owner = _defining_class(cls, name)
+    return all(issubclass(owner, _defining_class(cls, other)) for other in others)
+
+
+def _defining_class(cls: type, name: str) -> type:
+    """Return the class among a class and its bases from which it has an attribute."""
+    return next(each for each in cls.__mro__ if name in vars(each))
 
 
 class Sampler(ABC):
@@ -72,6 +96,10 @@ class Sampler(ABC):
         sampler with states of another kind needs a `reorder` of its own.
         """
         return map_tensors(state, lambda tensor: tensor[rows.to(tensor.device)])
+
+    def has_own_loop(self) -> bool:
+        """Return whether `sample_remaining` was written for these steps, and not for those of a base class."""
+        return belongs_with(type(self), "sample_remaining", ("init_state", "prefill", "predict", "step", "reorder"))
 
     def sample_remaining(self, state: Any, draw: InverseCDFDraw) -> Tensor | None:  # noqa: ARG002
         """Draw all remaining groups in a compiled loop, with the values that `draw` would choose.

@@ -10,7 +10,7 @@ from chainrule.checks import check_autoregressive_property, check_model
 from chainrule.distributions import Conditionals
 from chainrule.domains import Binary, Levels, Order, natural, raster
 from chainrule.layers.masks import colour_groups, convolution_mask, degree_mask
-from chainrule.models.base import AutoregressiveModel
+from chainrule.models import AutoregressiveModel
 from chainrule.models.made import MADE
 from chainrule.models.pixelcnn import PixelCNN
 from tests.support.findings import BATCH, FREQUENCIES, LEAK, STORAGE, TOTAL, failed_laws, finding
@@ -47,7 +47,7 @@ class OpenDiagonal(MADE):
 def test_made_with_an_open_diagonal_in_another_order():
     report = check_model(OpenDiagonal(Binary((1, 2, 2)), hidden=(8,), order=(2, 0, 3, 1)))
     assert finding(report, LEAK).pairs == tuple((site, site) for site in range(4))
-    assert "row 0, column 0 sees row 0, column 0" in finding(report, LEAK).detail
+    assert "row 0, column 0 depends on row 0, column 0" in finding(report, LEAK).detail
 
 
 class AllMaskB(PixelCNN):

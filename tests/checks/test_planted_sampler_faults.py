@@ -11,7 +11,7 @@ from torch import nn
 from chainrule.checks import check_model, check_sampler
 from chainrule.distributions import Conditionals
 from chainrule.domains import Binary, natural, raster
-from chainrule.models.base import AutoregressiveModel
+from chainrule.models import AutoregressiveModel
 from chainrule.models.made import MADE
 from chainrule.sampling import RecomputingSampler, Sampler, Schedule, sequential_schedule
 from tests.support.findings import BATCH, LEAK, SEQUENTIAL, STORAGE, TOTAL, failed_laws, finding

@@ -1,4 +1,4 @@
-"""Bad input on the command line: one line that says what and where, status 2, and nothing is written or lost."""
+"""Bad input on the command line: one line that says what is wrong, status 2, and no file is written or changed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LONG = "x" * 300
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Data, configurations, and models of images, of rows, of two channels."""
+    """Return a folder with data, configurations, and models of images, of rows and of two channels."""
     folder = tmp_path_factory.mktemp("bad")
     np.savez(folder / "x.npz", train=BITS[:40], valid=BITS[40:50], test=BITS[50:])
     np.savez(folder / "noisy.npz", train=BITS[:4], valid=BITS[:1])
@@ -45,7 +45,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def refused(folder, capsys, monkeypatch):
-    """Runs a command that must fail, in the folder; returns what it said, once that is one line and nothing changed."""
+    """Return a function that runs a command, requires one line and unchanged files, and returns the message."""
     monkeypatch.chdir(folder)
     before = file_contents(folder), sorted(folder.rglob("*"))
     capsys.readouterr()
@@ -62,11 +62,11 @@ def refused(folder, capsys, monkeypatch):
 
 
 TRAIN = {
-    "--model.hidden 4": "--model.hidden must be a list, such as [16,16], not '4'; chainrule train --help tells",
+    "--model.hidden 4": "--model.hidden must be a list, such as [16,16], not '4'; chainrule train made --help lists",
     "--model.hidden [a]": "--model.hidden must be a whole number, not 'a'",
     "--model.hidden [0]": "hidden layers need a width of at least 1",
     "--model.hidden [1000000000000]": "not enough memory (",
-    "--model.direct_connections 5": "--model.direct_connections must be true or false, not '5'",
+    "--model.direct_connections 5": "--model.direct-connections must be true or false, not '5'",
     "--optimiser adam": "--optimiser must be one of adamw, sgd, rmsprop, adagrad, adadelta, not 'adam'",
     "--binarize static": "--binarize must be one of threshold, draw, dynamic, not 'static'",
     "--binarize draw": "x.npz is binary already",
@@ -74,8 +74,8 @@ TRAIN = {
     "--lr fast": "--lr must be a number, not 'fast'",
     "--lr 1e39": "lr must be a number above 0 and below 1e+30, not 1e+39",
     "--ema 1": "ema must be a number of at least 0 and below 1, not 1.0",
-    "--epo 3": "unrecognized arguments: --epo 3",
-    "extra": "unrecognized arguments: extra",
+    "--epo 3": "there is no option '--epo'; did you mean '--epochs'?",
+    "extra": "unexpected argument 'extra'",
     "--epochs": "--epochs: expected one argument",
     "--resume=yes": "--resume: ignored explicit argument",
     "--device cpu:x": "device 'cpu:x' is not available here; available: auto, ",
@@ -84,14 +84,14 @@ TRAIN = {
     "--out file": "file exists and would be overwritten",
     "--out file/x": "file/x/config.json cannot be written (",
     f"--out {LONG}": "cannot be written (File name too long); choose another place",
-    "--config unknown.yaml": "Option 'epochz' is not accepted",
-    "--config nested.yaml": "Option 'model.hiden' is not accepted",
+    "--config unknown.yaml": "in the --config, there is no option '--epochz'; did you mean '--epochs'?",
+    "--config nested.yaml": "in the --config, there is no option '--model.hiden'; did you mean '--model.hidden'?",
     "--config flat.yaml": "model in the --config must hold the model's own options, and is 5",
     "--config wrong.yaml": "--epochs must be a whole number, not 'many'",
     "--config broken.yaml": "Problems parsing config: ",
     "--config list.yaml": "Unexpected config: ",
     "--config none.yaml": "Unexpected config: ",
-    "--config other.yaml": "MODEL 'pixelcnn' not among choices ('made',)",
+    "--config other.yaml": "the --config names the model 'pixelcnn', and the command line 'made'",
     "--config code.yaml": "Problems parsing config: could not determine a constructor",
     "--config bytes.yaml": "'utf-8' codec can't decode",
     "--config nowhere.yaml": "--config File does not exist",
@@ -109,28 +109,28 @@ def test_train_refuses(words, message, refused):
 
 
 MISSING = {
-    "train --data x.npz --out new": "MODEL must be given; chainrule train --help tells the options",
+    "train --data x.npz --out new": "MODEL must be given; chainrule train --help lists the options",
     "train made --out new": "--data must be given",
     "train made": "--data, --out must be given",
     "evaluate": "RUN, --data must be given",
     "sample run": "--out must be given",
     "complete run --data x.npz": "--out must be given",
     "check": "RUN must be given",
-    "train unknown --data x.npz --out new": "MODEL: invalid choice: 'unknown' (choose from",
+    "train unknown --data x.npz --out new": "there is no model 'unknown'; there are independent, made, ",
 }
 
 
 @pytest.mark.parametrize(("words", "message"), MISSING.items())
-def test_what_is_missing_is_named(words, message, refused):
+def test_missing_arguments_are_named(words, message, refused):
     assert message in refused(*words.split())
 
 
-def test_pixelcnn_options_that_make_no_model_are_refused(refused):
+def test_pixelcnn_refuses_options_that_make_no_model(refused):
     for words, message in {
         "--model.blocks -1": "PixelCNN needs ",
         f"--model.features {10**30}": "pixelcnn does not take these options (",
         "--model.features 1000000000000": "not enough memory (",
-        "--model.hidden [3]": "unrecognized arguments: --model.hidden [3]",
+        "--model.hidden [3]": "there is no option '--model.hidden'; chainrule train pixelcnn --help lists the options",
     }.items():
         assert message in refused("train", "pixelcnn", "--data", "x.npz", "--out", "new", *words.split())
 
@@ -160,7 +160,7 @@ OTHERS = {
     "complete dot --data dot.npz --out new.npz --keep left": "no pixel in images of 1×1, and nothing would be given",
     "complete rows --data x.npz --out new.npz": "complete is for images (C, H, W), and the model's data have shape [6]",
     "complete two --data x.npz --out new.png": "are no images of 1 or 3 channels",
-    "check nowhere": "there is no folder 'nowhere'; give that of a run, or MODULE:FUNCTION",
+    "check nowhere": "there is no folder 'nowhere'; give the folder of a run, or MODULE:FUNCTION",
     "check empty": "empty is not a model or run folder",
     "check run --seed many": "--seed must be a whole number, not 'many'",
     "demo --out file": "file exists and would be overwritten",
@@ -176,7 +176,7 @@ RECORDS = [[], "x", 3, {"preprocessing": 3}, {"preprocessing": []}, {"preprocess
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=map(str, RECORDS))
-def test_an_edited_record_of_the_data_is_refused_or_passed_over(record, folder, tmp_path, capsys):
+def test_an_edited_record_of_the_data_is_refused_or_ignored(record, folder, tmp_path, capsys):
     run = shutil.copytree(folder / "run", tmp_path / "run")
     config = json.loads((run / "config.json").read_text())
     (run / "config.json").write_text(json.dumps({**config, "data": record}))
@@ -187,10 +187,10 @@ def test_an_edited_record_of_the_data_is_refused_or_passed_over(record, folder, 
     assert status == 0 or last.startswith(f"chainrule: error: {run / 'config.json'} is damaged: its record of the data")
 
 
-def test_errors_that_are_no_bad_input_are_not_hidden(folder, monkeypatch):
-    def wrong(*_args, **_options):
+def test_errors_of_the_library_are_not_hidden(folder, monkeypatch):
+    def fail(*_args, **_options):
         raise RuntimeError("a fault of the library")
 
-    monkeypatch.setattr("chainrule.commands.sample.sample", wrong)
+    monkeypatch.setattr("chainrule.models.Density.sample", fail)
     with pytest.raises(RuntimeError, match="a fault of the library"):
         main(["sample", str(folder / "run"), "--out", str(Path(folder) / "new.png")])

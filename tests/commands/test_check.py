@@ -13,8 +13,7 @@ import pytest
 from PIL import Image
 
 import chainrule as cr
-from chainrule.checks.callable_adapter import FLAT_LAYOUTS, LAYOUTS, SCALES
-from chainrule.checks.leak_check import ORDERS
+from chainrule.checks import FLAT_LAYOUTS, LAYOUTS, ORDERS, SCALES
 from chainrule.cli import main
 
 MODULE = '''
@@ -102,7 +101,7 @@ def test_a_leak_is_status_1_and_told(check):
     assert status == 1
     assert err == ""
     assert out.startswith("hello from the module\nmine_for_check:right leaks: 4 of its 6 outputs")
-    assert "the logits of row 0, column 0 see row 0, column 1\n" in out
+    assert "the output of row 0, column 0 depends on row 0, column 1\n" in out
     assert "(4 pairs)" in out
     assert "4 at (0, +1)" in out
 
@@ -140,7 +139,7 @@ def test_a_bound_method_leaks_as_its_module_does(check):
     status, out, _ = check(RIGHT.replace(":right", ":by_method"))
     assert status == 1
     assert "mine_for_check:by_method leaks: 4 of its 6 outputs" in out
-    assert "6 with weights moved" in out
+    assert "6 with perturbed weights" in out
 
 
 def test_a_name_may_have_dots(check):
@@ -150,10 +149,10 @@ def test_a_name_may_have_dots(check):
 
 
 def test_rows_and_other_numbers_than_logits(check, tmp_path):
-    line = "mine_for_check:rows --shape 6 --levels 4 --layout n,d,k --parameters 1 --out rows.png"
+    line = "mine_for_check:rows --shape 6 --levels 4 --layout n,d,k --outputs-per-site 1 --out rows.png"
     status, out, _ = check(line)
     assert status == 1
-    assert "the logits of site 0 see site 0\n  pairs by sites further on: 6 at 0, 5 at +1, 4 at +2" in out
+    assert "the output of site 0 depends on site 0\n  pairs by sites further on: 6 at 0, 5 at +1, 4 at +2" in out
     assert (tmp_path / "rows.png").stat().st_size > 0
 
 
@@ -165,35 +164,38 @@ OPTIONS = "--shape 1,2,3 --levels 3 --layout n,kc,h,w"
     [
         ("mine_for_check:left", "mine_for_check:left needs --shape, --levels, --layout; chainrule check --help"),
         ("mine_for_check:left --shape 1,2,3 --layout n,kc,h,w", "needs --levels;"),
-        (f"{LEFT} --device cpu", "--device is of a RUN alone"),
+        (f"{LEFT} --device cpu", "--device is only for a RUN"),
         (f"{LEFT} --shape 1,2,x", "--shape must be whole numbers separated by commas, not '1,2,x'"),
         (f"{LEFT} --shape 2,3", "shape must be an image's (channels, height, width)"),
         (f"{LEFT} --layout nchw", "layout must be one of 'n,kc,h,w'"),
-        (f"{LEFT} --layout n,c,h,w", "Net gives [32, 3, 2, 3], and layout 'n,c,h,w'"),
-        (f"{LEFT} --parameters 5", "Net gives [32, 3, 2, 3], and layout 'n,kc,h,w' of shape [1, 2, 3] with 5 numbers"),
-        (f"{LEFT} --parameters 0", "parameters must be at least 1, not 0"),
+        (f"{LEFT} --layout n,c,h,w", "Net returns [32, 3, 2, 3], but layout 'n,c,h,w'"),
+        (
+            f"{LEFT} --outputs-per-site 5",
+            "Net returns [32, 3, 2, 3], but layout 'n,kc,h,w' of shape [1, 2, 3] with 5 outputs",
+        ),
+        (f"{LEFT} --outputs-per-site 0", "outputs_per_site must be at least 1, not 0"),
         ("mine_for_check:left --shape 6 --levels 3 --layout n,kc,h,w", "layout must be one of 'n,kd'"),
         (
             f"mine_for_check:odd {OPTIONS}",
-            "mine_for_check:odd cannot be checked: RuntimeError: not this one (mine_for_check.py, line 34); nothing",
+            "mine_for_check:odd cannot be checked: RuntimeError: not this one (mine_for_check.py, line 34); give",
         ),
         (f"{LEFT} --scale other", "scale must be one of"),
         (f"{LEFT} --order other", "order must be one of 'raster'"),
         (f"{LEFT} --order 0,0,1,2,3,4", "an order must name each site"),
         (f"{LEFT} --order 1,2,3", "names 3 sites, and the domain has 6 (1·2·3); give a permutation of 0 … 5"),
         (f"{LEFT} --levels many", "--levels must be a whole number, not 'many'"),
-        (f"{LEFT} --out leaks.txt", "leaks.txt ends in no known figure format"),
+        (f"{LEFT} --out leaks.txt", "leaks.txt has no known figure format"),
         (f"mine_for_check:nothing {OPTIONS}", "mine_for_check.py has no 'nothing'"),
         (f"mine_for_check:number {OPTIONS}", "of type int; it must be callable"),
         (f"mine_for_check:Net {OPTIONS}", "is a class; make one in the module, such as `net = Net(...)`"),
         (f"mine_for_check:factory {OPTIONS}", "factory raised TypeError: factory() takes 0 positional arguments"),
         (
             f"mine_for_check:raises {OPTIONS}",
-            "RuntimeError: two lines (mine_for_check.py, line 50); it was given images [n, 1, 2, 3] of scale 'unit', "
+            "RuntimeError: two lines (mine_for_check.py, line 50); its input was images [n, 1, 2, 3] of scale 'unit', "
             "float32 on cpu",
         ),
-        (f"{LEFT} --parameters 1", "are shape and levels right? (it gives 3 times as many numbers)"),
-        ("mine_for_check:rows --shape 6 --levels 2 --layout n,kd", "no layout fits: are shape and levels right?"),
+        (f"{LEFT} --outputs-per-site 1", "are shape and levels right? (the output has 3 times as many elements)"),
+        ("mine_for_check:rows --shape 6 --levels 2 --layout n,kd", "no layout matches: are shape and levels right?"),
         (f"mine_for_check:held.none {OPTIONS}", "mine_for_check.py has no 'held.none'"),
         (f"mine_for_check.py:left {OPTIONS}", "cannot be imported: ModuleNotFoundError"),
         (
@@ -206,14 +208,14 @@ OPTIONS = "--shape 1,2,3 --levels 3 --layout n,kc,h,w"
         ),
         (f"odd_for_check:left {OPTIONS}", "(odd_for_check.py, line 2); mend that"),
         (f":left {OPTIONS}", "cannot be imported: ValueError"),
-        (f". {OPTIONS}", "--shape, --levels, --layout: of MODULE:FUNCTION alone, and . is to be a run"),
-        (". --out leaks.png", "--out: of MODULE:FUNCTION alone"),
-        ("model", "there is no folder 'model'; give that of a run, or MODULE:FUNCTION, as model:net"),
+        (f". {OPTIONS}", "--shape, --levels, --layout: only for MODULE:FUNCTION, but . is the folder of a run"),
+        (". --out leaks.png", "--out: only for MODULE:FUNCTION"),
+        ("model", "there is no folder 'model'; give the folder of a run, or MODULE:FUNCTION, such as model:net"),
         (
             f"mine_for_check.py {OPTIONS}",
-            "there is no folder 'mine_for_check.py'; give that of a run, or MODULE:FUNCTION",
+            "there is no folder 'mine_for_check.py'; give the folder of a run, or MODULE:FUNCTION",
         ),
-        ("x" * 300, "give that of a run, or MODULE:FUNCTION"),
+        ("x" * 300, "give the folder of a run, or MODULE:FUNCTION"),
         ("", "RUN must be given"),
     ],
 )
@@ -242,9 +244,8 @@ def test_the_help_is_quick_and_names_every_choice():
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "COLUMNS": "500"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
     assert done.stdout.endswith("\n[]\n")
-    words = done.stdout.replace(";", " ").split()
-    assert all(name in words for name in LAYOUTS + FLAT_LAYOUTS)
-    assert all(any(word.strip(",") == name for word in words) for name in (*SCALES, *ORDERS))
+    words = {word.strip(",.;()") for word in done.stdout.split()}
+    assert words >= {*LAYOUTS, *FLAT_LAYOUTS, *SCALES, *ORDERS}
 
 
 def test_the_page_shows_what_the_command_prints(tmp_path):

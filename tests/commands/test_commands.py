@@ -1,4 +1,4 @@
-"""The commands as a user meets them: what each makes, and one line and status 2 for everything that is wrong."""
+"""The output of each command, and its bad input: one line and status 2."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TRAIN = ["train", "made", "--epochs", "1", "--model.hidden", "[8]"]
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """A folder with data and two trained runs: of images, and of rows."""
+    """Return a folder with data, and with two trained runs: of images, and of rows."""
     folder = tmp_path_factory.mktemp("home")
     rng = np.random.default_rng(0)
     images = rng.integers(0, 2, (60, 4, 5), dtype=np.uint8)
@@ -34,7 +34,7 @@ def home(tmp_path_factory):
 
 @pytest.fixture
 def command(home, tmp_path, monkeypatch, capsys):
-    """Runs a command line in an empty folder, where HOME stands for the folder above; gives its status and words."""
+    """Return a function that runs a command line in an empty folder; HOME stands for the folder with the runs."""
     monkeypatch.chdir(tmp_path)
 
     def run(line: str) -> tuple[int, str, str]:
@@ -46,7 +46,7 @@ def command(home, tmp_path, monkeypatch, capsys):
     return run
 
 
-def test_help_needs_no_torch():
+def test_the_overview_does_not_import_torch():
     code = (
         "import sys; from chainrule.cli import main; main(['--help']); import chainrule; print('torch' in sys.modules)"
     )
@@ -56,23 +56,23 @@ def test_help_needs_no_torch():
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_each_command_tells_its_options(name, capsys):
+def test_the_help_of_each_command_has_its_summary(name, capsys):
     assert main([name, "--help"]) == 0
     assert COMMANDS[name].split(":")[0].split(",")[0] in " ".join(capsys.readouterr().out.split())
 
 
-def test_a_configuration_file_and_options_over_it(command, tmp_path):
-    (tmp_path / "c.yaml").write_text("epochs: 2\nlr: 0.01\nmodel:\n  hidden: [6, 5]\n  direct: true\n")
-    line = "train made --config c.yaml --data HOME/images.npz --out new/run --model.direct_connections false --batch-size 7"
+def test_options_have_priority_over_a_configuration_file(command, tmp_path):
+    (tmp_path / "c.yaml").write_text("epochs: 2\nlr: 0.01\nmodel:\n  hidden: [6, 5]\n  direct_connections: true\n")
+    line = "train made --config c.yaml --data HOME/images.npz --out new/run --batch-size 7 --model.direct-connections false"
     assert command(line)[0] == 0
     config = json.loads((tmp_path / "new" / "run" / "config.json").read_text())
     assert config["model"]["hidden"] == [6, 5]
-    assert config["model"]["direct"] is False
+    assert config["model"]["direct_connections"] is False
     assert (config["training"]["epochs"], config["training"]["lr"], config["training"]["batch_size"]) == (2, 0.01, 7)
 
 
 @pytest.mark.parametrize("model", ["independent", "made", "pixelcnn"])
-def test_each_model_is_trained_and_seeded(command, tmp_path, model):
+def test_the_seed_determines_the_trained_model(command, tmp_path, model):
     size = "--model.blocks 1 --model.features 2" if model == "pixelcnn" else ""
     for seed, out in ((0, "a"), (0, "b"), (1, "c")):
         assert command(f"train {model} --data HOME/images.npz --out {out} --epochs 1 --seed {seed} {size}")[0] == 0
@@ -81,7 +81,7 @@ def test_each_model_is_trained_and_seeded(command, tmp_path, model):
     assert not weights[0].equal(weights[2])
 
 
-def test_evaluation_in_words_and_for_programs(command, home):
+def test_evaluate_prints_text_and_json(command, home):
     status, words, _ = command("evaluate HOME/run --data HOME/images.npz")
     assert status == 0
     status, numbers, _ = command("evaluate HOME/run --data HOME/images.npz --json")
@@ -92,7 +92,7 @@ def test_evaluation_in_words_and_for_programs(command, home):
     assert f"{wanted.nats:.2f}" in words
 
 
-def test_samples_as_picture_and_as_values(command, home, tmp_path):
+def test_sample_writes_a_picture_or_values(command, home, tmp_path):
     for out in ("s.png", "s.npy", "s.npz"):
         assert command(f"sample HOME/run -n 5 --out {out} --seed 3")[0] == 0
     wanted = cr.sample(cr.load(home / "run"), 5, seed=3).numpy()
@@ -102,7 +102,7 @@ def test_samples_as_picture_and_as_values(command, home, tmp_path):
         assert picture.size[0] > 20
 
 
-def test_completions_keep_what_is_given(command, tmp_path):
+def test_completions_keep_the_evidence(command, tmp_path):
     assert command("complete HOME/run --data HOME/images.npz --out c.npz -n 3 --images 4")[0] == 0
     arrays = np.load(tmp_path / "c.npz")
     assert arrays["completions"].shape == (4, 3, 1, 4, 5)
@@ -112,14 +112,14 @@ def test_completions_keep_what_is_given(command, tmp_path):
         assert picture.mode == "RGB"
 
 
-def test_a_check_in_words_and_for_programs(command):
+def test_check_prints_text_and_json(command):
     status, words, _ = command("check HOME/run")
     assert status == 0
     assert "passed   1 no leak" in words
     assert json.loads(command("check HOME/run --json")[1])["passed"] is True
 
 
-def test_scoring_training_data_is_warned_of(command):
+def test_evaluating_training_data_gives_a_warning(command):
     status, _, said = command("evaluate HOME/run --data HOME/images.npz --split train")
     assert status == 0
     assert "40 of 40 data in the train split" in said
@@ -136,7 +136,7 @@ def test_a_run_is_resumed_and_not_overwritten(command, home):
 
 WRONG = {
     "command": ("trian made", "there is no command 'trian'"),
-    "model": ("train mode --data digits --out x", "invalid choice: 'mode'"),
+    "model": ("train mode --data digits --out x", "there is no model 'mode'; did you mean 'made'?"),
     "option": ("train made --data digits --out x --epoch-count 3", "--epoch-count"),
     "model option": ("train made --data digits --out x --model.hiden [3]", "--model.hiden"),
     "no data": ("train made --out x", "data"),
@@ -216,7 +216,7 @@ def test_a_damaged_run_is_one_line_and_status_2(file, command, home, tmp_path):
     assert command("sample run --out s.png")[0] == 2
 
 
-def test_a_newer_format_says_so(command, home, tmp_path):
+def test_a_run_of_a_newer_format_is_refused(command, home, tmp_path):
     shutil.copytree(home / "run", tmp_path / "run")
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     (tmp_path / "run" / "config.json").write_text(json.dumps({**config, "format": 99}))
@@ -225,7 +225,7 @@ def test_a_newer_format_says_so(command, home, tmp_path):
     assert "has format 99, newer than" in said
 
 
-def test_a_loss_that_is_no_number_ends_with_status_1_and_weights(command, tmp_path):
+def test_a_loss_that_is_no_number_ends_with_status_1_and_saved_weights(command, tmp_path):
     line = "train made --data HOME/images.npz --out run --epochs 50 --lr 1e29 --optimiser sgd --clip 1e29 --warmup 0"
     status, _, said = command(line)
     assert status == 1

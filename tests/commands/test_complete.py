@@ -1,4 +1,4 @@
-"""`chainrule complete`: what --keep means, how the completions were drawn and what is said of it, what is refused."""
+"""`chainrule complete`: the regions of --keep, the completions and their description, and bad input."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from PIL import Image
 import chainrule as cr
 from chainrule.checks.variants import perturbed_copy
 from chainrule.domains import SIDES
-from chainrule.inference.regions import NAMES, region
+from chainrule.inference import image_region
+from chainrule.inference.regions import NAMES
 from tests.support.runs import file_contents
 from tests.support.terminal import commands
 
@@ -33,7 +34,7 @@ def cnn(side: str) -> cr.PixelCNN:
 
 
 def certain() -> cr.MADE:
-    """A model that all but knows the lower half from the upper one, so that few particles agree with what is given."""
+    """Return a model whose lower half almost follows from the upper one: few particles agree with a lower half."""
     model = perturbed_copy(cr.MADE(DOMAIN, hidden=(8,), direct_connections=True), 3)
     with torch.no_grad():
         model.skip.weight.mul_(40)
@@ -74,7 +75,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def complete(folder, tmp_path, capsys, monkeypatch):
-    """Completes all test images into c.npz of another folder; returns status, what was printed, and the arrays."""
+    """Return a function that completes all test images, and returns its status, output, errors and arrays."""
     run_command = commands(folder, capsys, monkeypatch)
 
     def run(model, keep, *words, n=2):
@@ -89,7 +90,7 @@ def complete(folder, tmp_path, capsys, monkeypatch):
     return run
 
 
-def drawn(mask) -> list[str]:
+def rows_as_text(mask) -> list[str]:
     return ["".join(str(int(each)) for each in row) for row in mask]
 
 
@@ -111,28 +112,28 @@ WORDS = {
 
 
 @pytest.mark.parametrize("keep", WORDS)
-def test_what_is_given_of_each_image(keep, complete):
+def test_the_evidence_is_the_region_of_keep(keep, complete):
     status, _, err, arrays = complete("family", keep)
     assert (status, err) == (0, NOTE)
-    assert drawn(arrays["evidence"][0]) == WORDS[keep]
+    assert rows_as_text(arrays["evidence"][0]) == WORDS[keep]
     given = arrays["evidence"][0] == 1
     assert (arrays["original"][:, 0] == BITS[14:]).all()
     assert (arrays["completions"][:, :, 0, given] == BITS[14:, None][:, :, given]).all()
 
 
-def test_every_name_is_tried_above():
+def test_every_named_region_is_tested():
     assert set(NAMES) < set(WORDS)
 
 
-def test_a_pixel_is_given_in_all_of_its_colours():
-    mask = region("0:1,0:1", cr.Levels((3, 2, 2), 256))
+def test_a_region_has_all_channels_of_its_pixels():
+    mask = image_region("0:1,0:1", cr.Levels((3, 2, 2), 256))
     assert mask.shape == (3, 2, 2)
     assert mask.sum((1, 2)).tolist() == [1, 1, 1]
 
 
 @pytest.mark.parametrize("height", [1, *range(3, 12)])
-def test_the_middle_is_about_half_and_in_the_middle(height):
-    rows = region("border", cr.Binary((1, height, 40)))[0].logical_not().any(1)
+def test_the_center_has_about_half_of_the_rows(height):
+    rows = image_region("border", cr.Binary((1, height, 40)))[0].logical_not().any(1)
     assert rows.equal(rows.flip(0))
     assert abs(int(rows.sum()) - height / 2) <= 1
 
@@ -140,7 +141,7 @@ def test_the_middle_is_about_half_and_in_the_middle(height):
 @pytest.mark.parametrize(
     ("model", "keep", "words", "options", "how"),
     [
-        ("plain", "top", [], {}, "exact draws: what is given comes first in the order of the model"),
+        ("plain", "top", [], {}, "exact draws: what is kept comes first in the order of the model"),
         ("plain", "top", ["--temperature", "0.5"], {"temperature": 0.5}, "draws at temperature 0.5: what"),
         ("family", "center", [], {}, "in the order of a member of the family"),
         ("family", "top", [], {}, "in the order of the model"),
@@ -155,7 +156,7 @@ def test_the_middle_is_about_half_and_in_the_middle(height):
         ("cnn", "right", ["--particles", "1"], {"particles": 1}, "2 particles an image: effective sample size "),
     ],
 )  # fmt: skip
-def test_completions_are_the_librarys_and_it_is_said_how_they_were_drawn(
+def test_the_completions_are_those_of_the_library_and_the_last_line_describes_them(
     model, keep, words, options, how, complete, folder, recwarn
 ):
     status, said, _, arrays = complete(model, keep, "--seed", 3, *words)
@@ -163,15 +164,15 @@ def test_completions_are_the_librarys_and_it_is_said_how_they_were_drawn(
     assert said[0] == "6 images, 2 completions each: c.npz"
     assert how in said[1]
     assert len(said) == 2
-    assert not recwarn.list  # what the library warns of is said in a line
+    assert not recwarn.list  # warnings of the library become lines on standard error
     x, evidence = BITS[14:, None], arrays["evidence"] == 1
-    wanted = cr.complete(cr.load(folder / model), x, evidence, 2, seed=3, **options)
+    wanted = cr.complete(cr.load(folder / model), x, evidence, n=2, seed=3, **options)
     assert (arrays["completions"] == wanted.numpy()).all()
 
 
-def test_the_worth_of_particles_is_that_of_the_worst_image_and_of_the_median(complete, folder):
+def test_the_summary_of_particles_has_the_least_and_the_median(complete, folder):
     _, said, err, arrays = complete("cnn", "border", "--particles", 50)
-    found = cr.impute(cr.load(folder / "cnn"), BITS[14:, None], arrays["evidence"] == 1, 2, particles=50)
+    found = cr.impute(cr.load(folder / "cnn"), BITS[14:, None], arrays["evidence"] == 1, n=2, particles=50)
     numbers = [float(each) for each in re.findall(r"(\d+) (?:at worst|in the median)", said[1])]
     wanted = [each for part in (found.ess, found.ancestors) for each in (part.min(), np.median(part.numpy()))]
     assert numbers == pytest.approx([float(each) for each in wanted], abs=0.5)
@@ -186,7 +187,7 @@ def test_the_worth_of_particles_is_that_of_the_worst_image_and_of_the_median(com
         ("3:,:", " (a MADE with --model.agnostic order)\n"),
     ],
 )
-def test_collapsed_particles_are_warned_of_in_one_line(keep, remedy, complete):
+def test_collapsed_particles_give_a_warning_of_one_line(keep, remedy, complete):
     status, said, err, _ = complete("certain", keep, "--particles", 16)
     assert status == 0
     assert said[1].startswith("16 particles an image: ")
@@ -248,7 +249,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("model", "words"), REFUSED, ids=lambda each: each[:40])
-def test_what_is_refused_is_one_line_and_no_file(model, words, complete, folder, tmp_path):
+def test_bad_input_gives_one_line_and_no_file(model, words, complete, folder, tmp_path):
     before = file_contents(folder)
     keep, *options = re.split(r" (?=--)", words)
     status, said, err, arrays = complete(model, keep, *" ".join(options).split())
@@ -261,11 +262,11 @@ def test_what_is_refused_is_one_line_and_no_file(model, words, complete, folder,
     assert not list(tmp_path.iterdir())
 
 
-# Orders of image models, by which what is given can be made to come first.
+# Orders of image models: the kept pixels can come first.
 
 
 @pytest.mark.parametrize("side", SIDES)
-def test_an_image_model_is_trained_from_any_side(side, complete, folder, tmp_path, capsys, monkeypatch):
+def test_an_image_model_is_trained_in_an_order_from_any_side(side, complete, folder, tmp_path, capsys, monkeypatch):
     run = commands(folder, capsys, monkeypatch)
     words = ["train", "pixelcnn", "--data", "x.npz", "--model.order", side, "--out", tmp_path / "run"]
     assert run(*words, *SIZE)[0] == 0
@@ -273,10 +274,10 @@ def test_an_image_model_is_trained_from_any_side(side, complete, folder, tmp_pat
     assert model.orientation.side == side
     assert model.order == cr.PixelCNN(DOMAIN, blocks=0, features=1, order=side).order
     _, said, _, _ = complete(tmp_path / "run", side)
-    assert said[1] == "exact draws: what is given comes first in the order of the model"
+    assert said[1] == "exact draws: what is kept comes first in the order of the model"
 
 
-def test_an_order_stands_in_a_configuration_too_and_is_kept_on_resuming(folder, tmp_path, capsys, monkeypatch):
+def test_a_configuration_gives_the_order_and_a_resumed_run_must_keep_it(folder, tmp_path, capsys, monkeypatch):
     run = commands(folder, capsys, monkeypatch)
     (tmp_path / "c.yaml").write_text("model: {order: right, layers: 1, features: 1}\nepochs: 1\n")
     words = ["train", "row-lstm", "--data", "x.npz", "--config", tmp_path / "c.yaml", "--out", tmp_path / "run"]
@@ -289,9 +290,9 @@ def test_an_order_stands_in_a_configuration_too_and_is_kept_on_resuming(folder, 
 
 
 @pytest.mark.parametrize("model", ["pixelcnn", "row-lstm", "diagonal-bilstm"])
-def test_a_side_is_one_of_four(model, folder, capsys, monkeypatch):
+def test_the_order_of_an_image_model_is_one_of_four_sides(model, folder, capsys, monkeypatch):
     run = commands(folder, capsys, monkeypatch)
-    assert "--model.order {top,bottom,left,right}" in run("train", model, "--help")[1]
+    assert "--model.order top|bottom|left|right" in run("train", model, "--help")[1]
     status, _, err = run("train", model, "--data", "x.npz", "--out", "new", "--model.order", "center")
     assert status == 2
     assert err.startswith("chainrule: error: --model.order must be one of top, bottom, left, right, not 'center'")
@@ -299,8 +300,8 @@ def test_a_side_is_one_of_four(model, folder, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize("model", ["made", "independent"])
-def test_a_permutation_is_no_option(model, folder, capsys, monkeypatch):
+def test_models_of_any_permutation_have_no_option_for_the_order(model, folder, capsys, monkeypatch):
     run = commands(folder, capsys, monkeypatch)
     assert "--model.order" not in run("train", model, "--help")[1]
     status, _, err = run("train", model, "--data", "x.npz", "--out", "new", "--model.order", "bottom")
-    assert (status, "unrecognized arguments: --model.order bottom" in err) == (2, True)
+    assert (status, "there is no option '--model.order'" in err) == (2, True)

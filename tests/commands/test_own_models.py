@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 import chainrule as cr
-from chainrule.domains import raster_order
+from chainrule.domains import raster
 
 
 class GRUDensity(cr.AutoregressiveModel):
@@ -31,7 +31,7 @@ class GRUDensity(cr.AutoregressiveModel):
     def __init__(self, domain, features=4, gated: bool = True, act: nn.Module | None = None, seed=0):
         super().__init__()
         self.domain, self.features, self.gated, self.act, self.seed = domain, features, gated, act, seed
-        self.order = raster_order(domain)
+        self.order = raster(domain)
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             self.rnn = (nn.GRU if gated else nn.RNN)(1, features, batch_first=True)

@@ -17,7 +17,7 @@ SMALL = ("--model.hidden", "[16]", "--updates", 60, "--lr", 1e-2)
 
 
 def people(n=200, seed=0):
-    """Weights that follow from a sort, with gaps."""
+    """Return a table of animals, whose weights and legs follow from their sort."""
     rng = np.random.default_rng(seed)
     sort = rng.choice(["cat", "dog", "owl"], n)
     grams = np.select([sort == "cat", sort == "dog"], [4000.0, 20000.0], 1500.0) + rng.normal(0, 100, n).round(2)
@@ -25,16 +25,17 @@ def people(n=200, seed=0):
     return pd.DataFrame({"sort": sort, "grams": grams, "legs": legs, "tame": rng.random(n) < 0.5})
 
 
-def holed(frame, share=0.15, seed=1):
+def with_gaps(frame, share=0.15, seed=1):
+    """Return the frame without a share of its values."""
     return frame.mask(np.random.default_rng(seed).random(frame.shape) < share)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Two tables, a family of orders trained on the one with gaps, a model of one order, and an image model."""
+    """Return a folder with two tables, a family of orders, a model of one order, and an image model."""
     folder = tmp_path_factory.mktemp("tables")
     people().to_csv(folder / "whole.csv", index=False)
-    holed(people()).to_csv(folder / "gaps.csv", index=False)
+    with_gaps(people()).to_csv(folder / "gaps.csv", index=False)
     whole = cr.load_data(folder / "whole.csv")
     cr.fit(cr.MADE(whole.domain, hidden=(16,)), whole, out=folder / "one", updates=200, lr=2e-2, progress=False)
     gaps = cr.load_data(folder / "gaps.csv")
@@ -49,7 +50,7 @@ def run(folder, capsys, monkeypatch):
     return commands(folder, capsys, monkeypatch)
 
 
-def test_a_table_with_gaps_is_trained_on_in_one_command(run, folder):
+def test_a_table_with_gaps_trains_a_made_of_many_orders(run, folder):
     status, out, _ = run("train", "made", "--data", "gaps.csv", "--out", "trained", *SMALL)
     assert status == 0
     for words in (
@@ -67,18 +68,18 @@ def test_a_table_with_gaps_is_trained_on_in_one_command(run, folder):
     assert "bits" not in out
 
 
-def test_a_table_without_gaps_keeps_one_order_and_tells_how_it_reads_columns(run, folder):
+def test_a_table_without_gaps_trains_a_made_of_one_order(run, folder):
     arguments = ("--kinds", "legs=categorical", "--drop", "tame", *SMALL)
-    assert run("train", "made", "--data", "whole.csv", "--out", "told", *arguments)[0] == 0
-    model = cr.load(folder / "told")
+    assert run("train", "made", "--data", "whole.csv", "--out", "chosen", *arguments)[0] == 0
+    model = cr.load(folder / "chosen")
     assert model.agnostic is None
     assert [(column.name, column.kind) for column in model.domain.columns] == [
         ("sort", "categorical"), ("grams", "real"), ("legs", "categorical"),
     ]  # fmt: skip
-    assert run("evaluate", "told", "--data", "whole.csv")[0] == 0
+    assert run("evaluate", "chosen", "--data", "whole.csv")[0] == 0
 
 
-def test_small_tables_are_trained_for_more_epochs_unless_it_is_said_how_long(run, folder, monkeypatch):
+def test_small_tables_are_trained_for_more_epochs_by_default(run, folder, monkeypatch):
     monkeypatch.setattr(sys.modules["chainrule.training.fit"], "TABLE_UPDATES", 60)
     assert run("train", "independent", "--data", "whole.csv", "--out", "long", "--batch-size", 80)[0] == 0
     assert len((folder / "long" / "metrics.csv").read_text().splitlines()) == 1 + 30
@@ -100,7 +101,7 @@ def test_scores_are_those_of_the_library_row_by_row(run):
     pd.testing.assert_frame_equal(found[["sort", "grams", "legs", "tame"]], people())
 
 
-def test_strange_rows_come_first(run, folder):
+def test_lowest_first_sorts_unusual_rows_to_the_top(run, folder):
     frame = pd.concat(
         [people(20, seed=5), pd.DataFrame({"sort": ["owl"], "grams": [20000.0], "legs": 4, "tame": True})]
     )
@@ -111,21 +112,21 @@ def test_strange_rows_come_first(run, folder):
     assert found["log_prob"][1] - found["log_prob"][0] > 3
 
 
-def test_rows_with_gaps_are_scored_by_what_is_known(run, folder):
+def test_rows_with_gaps_are_scored_by_their_known_values(run, folder):
     status, out, _ = run("score", "family", "--data", "gaps.csv", "--out", "scores.parquet")
     assert (status, out) == (0, "log p in nats of 200 data: scores.parquet\n")
     found, model = pd.read_parquet(folder / "scores.parquet"), cr.load("family")
-    gap = holed(people()).isna().any(axis=1)
+    gap = with_gaps(people()).isna().any(axis=1)
     assert gap.any()
     assert found["log_prob"].notna().all()
-    assert found["known"].tolist() == holed(people()).notna().sum(axis=1).tolist()
-    rows = cr.data.to_rows(holed(people()), model.domain).values
+    assert found["known"].tolist() == with_gaps(people()).notna().sum(axis=1).tolist()
+    rows = cr.data.to_rows(with_gaps(people()), model.domain).values
     assert -found["log_prob"].mean() == pytest.approx(cr.evaluate(model, rows).nats, abs=1e-5)
     several = scores(run("score", "family", "--data", "gaps.csv", "--members", 3)[1])
     assert -several["log_prob"].mean() == pytest.approx(cr.evaluate(model, rows, members=3).nats, abs=1e-5)
 
 
-def test_a_level_never_seen_is_scored_as_impossible_and_said(run, folder):
+def test_an_unknown_level_has_log_p_of_minus_infinity_and_a_warning(run, folder):
     frame = people(10, seed=3)
     frame.loc[4, "sort"] = "yeti"
     frame.to_csv(folder / "yeti-10.csv", index=False)
@@ -141,17 +142,17 @@ def test_a_level_never_seen_is_scored_as_impossible_and_said(run, folder):
     assert (status, "'yeti' (1)" in err) == (2, True)
 
 
-def test_data_that_are_no_table_are_scored_by_split(run, folder):
+def test_images_are_scored_by_split(run, folder):
     np.savez(folder / "x.npz", test=np.zeros((3, 2, 2), np.uint8))
     found = scores(run("score", "image", "--data", "x.npz")[1])
     assert found["log_prob"].tolist() == pytest.approx([-4 * math.log(2)] * 3, abs=1e-6)
 
 
 @pytest.mark.parametrize("fill", ["most-likely", "mean"])
-def test_what_is_missing_is_filled_in_and_all_else_is_kept(run, folder, fill):
+def test_missing_values_are_filled_in_and_known_values_are_kept(run, folder, fill):
     out = f"{fill}.csv"
     status, said, _ = run("impute", "family", "--data", "gaps.csv", "--out", out, "--fill", fill, "-n", 40)
-    gaps, found = holed(people()), pd.read_csv(folder / out)
+    gaps, found = with_gaps(people()), pd.read_csv(folder / out)
     count = int(gaps.isna().to_numpy().sum())
     where = f"in {int(gaps.isna().any(axis=1).sum())} of 200 rows"
     assert (status, said) == (0, f"{count} missing values {where}, filled in by {fill}: {out}\n")
@@ -166,18 +167,18 @@ def test_what_is_missing_is_filled_in_and_all_else_is_kept(run, folder, fill):
     assert found.loc[heavy, "grams"].to_numpy() == pytest.approx(20000, rel=0.1 if fill == "most-likely" else 0.5)
 
 
-def test_draws_are_whole_tables_below_each_other(run, folder):
+def test_draws_are_whole_tables_one_below_the_other(run, folder):
     assert run("impute", "family", "--data", "gaps.csv", "--out", "draws.csv", "--fill", "draws", "-n", 3)[0] == 0
     found = pd.read_csv(folder / "draws.csv")
     assert found["draw"].tolist() == [0] * 200 + [1] * 200 + [2] * 200
     assert found.notna().all(axis=None)
     first, second = (found[found["draw"] == draw].drop(columns="draw").to_numpy(object) for draw in (0, 1))
-    missing = holed(people()).isna().to_numpy()
+    missing = with_gaps(people()).isna().to_numpy()
     assert (first[~missing] == second[~missing]).all()
     assert (first[missing] != second[missing]).any()
 
 
-def test_a_model_of_one_order_imputes_by_particles_and_says_what_they_are_worth(run, folder):
+def test_a_model_of_one_order_imputes_by_particles_and_prints_their_effective_sample_size(run, folder):
     frame = people(6, seed=4)
     frame.loc[2, "sort"] = None
     frame.to_csv(folder / "first.csv", index=False)
@@ -187,7 +188,7 @@ def test_a_model_of_one_order_imputes_by_particles_and_says_what_they_are_worth(
     assert pd.read_csv(folder / "first-full.csv")["sort"][2] == people(6, seed=4)["sort"][2]
 
 
-def test_a_value_never_seen_is_kept_and_nothing_is_concluded_from_it(run, folder):
+def test_an_unknown_level_is_kept_and_is_no_evidence(run, folder):
     frame = people(6, seed=4)
     frame.loc[2, ["sort", "legs"]] = ["yeti", None]
     frame.to_csv(folder / "yeti.csv", index=False)
@@ -203,13 +204,13 @@ def test_a_table_without_gaps_is_written_as_it_is(run, folder):
     assert (folder / "same.csv").read_text() == (folder / "whole.csv").read_text()
 
 
-def test_draws_of_a_table_without_gaps_are_as_many_copies(run, folder):
+def test_draws_of_a_table_without_gaps_are_copies(run, folder):
     assert run("impute", "family", "--data", "whole.csv", "--out", "copies.csv", "--fill", "draws", "-n", 2)[0] == 0
     assert pd.read_csv(folder / "copies.csv")["draw"].tolist() == [0] * 200 + [1] * 200
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
-def test_samples_are_a_table_of_the_same_columns(run, folder, ending):
+def test_samples_are_a_table_with_the_columns_of_the_data(run, folder, ending):
     assert run("sample", "one", "-n", 30, "--out", f"drawn.{ending}")[0] == 0
     found = (pd.read_csv if ending == "csv" else pd.read_parquet)(folder / f"drawn.{ending}")
     assert found.dtypes.astype(str).tolist() == people().dtypes.astype(str).tolist()
@@ -219,7 +220,7 @@ def test_samples_are_a_table_of_the_same_columns(run, folder, ending):
     assert run("evaluate", "one", "--data", f"drawn.{ending}")[0] == 0
 
 
-def test_models_of_tables_are_checked_and_inspected(run):
+def test_models_of_tables_can_be_checked_and_inspected(run):
     status, out, _ = run("check", "one")
     assert (status, out.count("passed   ")) == (0, 7)
     status, out, _ = run("inspect", "one", "--data", "whole.csv", "--out", "inspected")
@@ -231,7 +232,10 @@ def test_models_of_tables_are_checked_and_inspected(run):
     ("words", "fault"),
     [
         ("score one --data nowhere.csv", "there is no file or folder 'nowhere.csv'"),
-        ("score one --data x.npz", "one knows a table, and x.npz is none; give a file .csv, .tsv or .parquet"),
+        (
+            "score one --data x.npz",
+            "one is a model of a table, and x.npz is not one; give a file .csv, .tsv or",
+        ),
         ("score one --data other.csv", "other.csv has no column 'sort', 'grams', 'legs', 'tame'"),
         ("score one --data whole.csv --out whole.csv", "whole.csv"),
         (
@@ -259,7 +263,7 @@ def test_models_of_tables_are_checked_and_inspected(run):
         ("evaluate image --data whole.csv", "whole.csv is a table, and data of Binary"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_a_line_and_nothing_is_written(run, folder, words, fault):
+def test_bad_input_gives_one_line_and_no_file(run, folder, words, fault):
     pd.DataFrame({"a": [1, 2, 3], "b": [4, 5, 6]}).to_csv(folder / "other.csv", index=False)
     np.savez(folder / "x.npz", test=np.zeros((3, 2, 2), np.uint8))
     people(5).assign(draw=0, row=1).to_csv(folder / "drawn-already.csv", index=False)

@@ -8,7 +8,7 @@ from scipy import stats
 
 from chainrule.distributions import NUM_COMPONENTS, NUM_PARAMS, LogisticMixture, Standardization
 from chainrule.domains import Column, Table
-from chainrule.inference.sample import sample
+from chainrule.inference import sample
 from chainrule.models.independent import Independent
 from chainrule.seeding import generator
 from tests.support.models import NUM_QUANTILES

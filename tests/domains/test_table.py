@@ -13,13 +13,9 @@ from chainrule.checkpoint import load, save
 from chainrule.checks import check_autoregressive_property, check_normalization, check_sample_frequencies
 from chainrule.checks.variants import perturbed_copy
 from chainrule.distributions import ColumnConditionals, Conditionals, LogisticMixture
-from chainrule.domains import Binary, Column, Table, domain_from_dict, shuffled
+from chainrule.domains import Column, Table, domain_from_dict, shuffled
 from chainrule.errors import ChainruleError, TrainingStopped
-from chainrule.inference.conditioning import Imputation
-from chainrule.inference.evaluate import evaluate, log_prob_all
-from chainrule.inference.impute import impute
-from chainrule.inference.point_estimates import mean, most_likely
-from chainrule.inference.sample import sample
+from chainrule.inference import compute_log_probs, evaluate, impute, sample
 from chainrule.models.ensemble import Ensemble
 from chainrule.models.independent import Independent
 from chainrule.models.made import MADE
@@ -54,9 +50,9 @@ def test_numbers_have_no_temperature_but_one():
     assert sample(perturbed_copy(MADE(few), 3), 50, temperature=1e-3).unique(dim=0).shape[0] == 1
 
 
-def test_columns_of_a_table_have_no_table_in_common():
+def test_columns_of_a_table_have_no_probs_in_common():
     conditionals = Independent(mixed).conditionals(rows(Independent(mixed), 2))
-    for name in ("logits", "log_probs", "table"):
+    for name in ("logits", "log_probs", "probs"):
         with pytest.raises(ChainruleError, match="ask for log_prob"):
             getattr(conditionals, name)
 
@@ -160,7 +156,7 @@ def test_what_is_known_of_a_row_is_the_sum_over_what_is_not():
     member = model.member(model.order.with_first(known[0]))
     fitting = (outcomes == x)[:, known[0]].all(1)
     total = member.log_prob(outcomes[fitting]).exp().sum().log()
-    torch.testing.assert_close(log_prob_all(model, x), total[None].detach())
+    torch.testing.assert_close(compute_log_probs(model, x), total[None].detach())
 
 
 @pytest.mark.parametrize("model", [Independent(mixed), MADE(mixed, hidden=(9,), agnostic="order")], ids=repr)
@@ -170,13 +166,13 @@ def test_data_with_missing_values_are_evaluated_in_nats_alone(model):
     assert result.missing == int(x.isnan().sum())
     assert "bits" not in str(result)
     assert f"{result.missing} values missing" in str(result)
-    one_by_one = torch.cat([log_prob_all(model, row[None]) for row in x])
+    one_by_one = torch.cat([compute_log_probs(model, row[None]) for row in x])
     assert result.nats == pytest.approx(-one_by_one.mean().item())
 
 
 def test_a_row_of_which_nothing_is_known_costs_nothing():
     x = torch.full((1, mixed.sites), math.nan, dtype=torch.float64)
-    assert log_prob_all(MADE(mixed, hidden=(9,), agnostic="order"), x).tolist() == [0.0]
+    assert compute_log_probs(MADE(mixed, hidden=(9,), agnostic="order"), x).tolist() == [0.0]
 
 
 @pytest.mark.parametrize(
@@ -201,10 +197,10 @@ def test_an_ensemble_scores_what_is_known_as_a_whole_or_not_at_all():
     ensemble = Ensemble([perturbed_copy(MADE(few, hidden=(8,), order=order), 1) for order in orders])
     first = torch.tensor([[1.0, 0.0, math.nan, math.nan]], dtype=torch.float64)
     with pytest.raises(ChainruleError, match="values are missing"):
-        log_prob_all(ensemble, first)  # the second of its models cannot
+        compute_log_probs(ensemble, first)  # the second of its models cannot
     same = Ensemble([perturbed_copy(MADE(few, hidden=(8,), seed=seed), 1) for seed in (0, 1)])
-    wanted = torch.stack([log_prob_all(model, first) for model in same.members]).logsumexp(0) - math.log(2)
-    torch.testing.assert_close(log_prob_all(same, first), wanted)
+    wanted = torch.stack([compute_log_probs(model, first) for model in same.components]).logsumexp(0) - math.log(2)
+    torch.testing.assert_close(compute_log_probs(same, first), wanted)
 
 
 def test_a_family_of_a_fixed_number_of_orders_is_refused_before_training_begins(tmp_path):
@@ -251,7 +247,7 @@ def test_several_members_average_over_their_orders():
     assert together != alone
     complete = rows(model, 12)
     wanted = Ensemble(model.members(5)).log_prob(complete)
-    torch.testing.assert_close(log_prob_all(model, complete, members=5), wanted.detach())
+    torch.testing.assert_close(compute_log_probs(model, complete, members=5), wanted.detach())
 
 
 # Training.
@@ -274,8 +270,8 @@ def test_training_learns_how_columns_depend_on_each_other_with_values_missing():
     with pytest.raises(ChainruleError, match="no bits/dim where a column is real"):
         _ = after.bits_per_dim
     found = impute(model, torch.tensor([[2.0, 0.0], [0.0, 10.0]]), torch.tensor([[True, False], [False, True]]), n=64)
-    assert mean(found, table)[0, 1].item() == pytest.approx(20, abs=1)
-    assert most_likely(found, table)[1, 0].item() == 1
+    assert found.mean()[0, 1].item() == pytest.approx(20, abs=1)
+    assert found.most_likely()[1, 0].item() == 1
 
 
 def test_a_run_of_a_table_with_missing_values_is_saved_and_loaded(tmp_path):
@@ -285,7 +281,7 @@ def test_a_run_of_a_table_with_missing_values_is_saved_and_loaded(tmp_path):
     assert math.isnan(history.rows[-1].valid_bits_per_dim)
     again = load(tmp_path / "run")
     assert again.domain == mixed
-    assert torch.equal(log_prob_all(again, x), log_prob_all(model, x))
+    assert torch.equal(compute_log_probs(again, x), compute_log_probs(model, x))
     save(again, tmp_path / "copy")
 
 
@@ -317,36 +313,6 @@ def test_a_column_that_sees_itself_through_one_of_its_inputs_is_found():
     finding = check_autoregressive_property(model)
     assert finding.status == "failed"
     assert "the conditional of column 'weather' depends on column 'weather'" in finding.detail
-
-
-# One value for several draws.
-
-
-def imputation(values, weights=None):
-    values = torch.tensor(values, dtype=torch.float64)[None]
-    n = values.shape[1]
-    weights = torch.full((1, n), 1 / n) if weights is None else torch.tensor([weights])
-    return Imputation(values, weights.double(), torch.ones(1), torch.ones(1), torch.zeros(1), torch.ones(1).bool())
-
-
-def test_the_most_likely_value_is_the_heaviest_level_or_where_numbers_are_densest():
-    table = Table([weather, size])
-    draws = [[0.0, 5.0], [1.0, 1.0], [1.0, 1.1], [2.0, 1.4], [0.0, 9.0]]
-    assert most_likely(imputation(draws), table)[0, 1].item() == pytest.approx(1.05)
-    assert most_likely(imputation(draws, [0.1, 0.1, 0.1, 0.6, 0.1]), table)[0].tolist() == pytest.approx([2.0, 1.4])
-
-
-def test_the_mean_of_whole_numbers_is_whole_and_weighted():
-    table = Table([age, size])
-    draws = [[1.0, 0.5], [2.0, 1.0], [2.0, 1.5], [10.0, 2.0]]
-    assert mean(imputation(draws), table)[0].tolist() == [4.0, 1.25]
-    assert mean(imputation(draws, [0.0, 0.0, 0.0, 1.0]), table)[0].tolist() == [10.0, 2.0]
-
-
-def test_one_value_for_draws_of_images_has_their_shape_and_type():
-    model = Independent(Binary((1, 2, 2)))
-    found = impute(model, torch.ones(3, 1, 2, 2, dtype=torch.int64), torch.ones(1, 2, 2, dtype=torch.bool))
-    assert torch.equal(most_likely(found, model.domain), torch.ones(3, 1, 2, 2, dtype=torch.int64))
 
 
 def test_the_domain_counts_its_outcomes_and_numbers_them():

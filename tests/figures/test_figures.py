@@ -15,15 +15,15 @@ from chainrule.errors import ChainruleError
 from chainrule.figures import (
     completion_grid,
     completions_figure,
-    measured_receptive_fields_figure,
     distributions_figure,
+    find_nearest,
     image_grid,
     learning_curves_figure,
     likelihoods_figure,
     made_masks_figure,
-    find_nearest,
-    pixelcnn_masks_figure,
     measure_receptive_field,
+    measured_receptive_fields_figure,
+    pixelcnn_masks_figure,
     samples_figure,
     save_figure,
     save_image,
@@ -31,10 +31,10 @@ from chainrule.figures import (
 )
 from chainrule.figures.image_grids import GAP, GAP_GRAY, MISSING_COLOUR, SEAM_GRAY, tile_offsets, tint
 from chainrule.figures.learning_curves import nats_limits
-from chainrule.figures.made_masks import site_masks, full_kernel_mask
+from chainrule.figures.made_masks import full_kernel_mask, site_masks
 from chainrule.figures.samples import informative_sites
 from chainrule.figures.style import ORANGE
-from chainrule.inference.evaluate import Evaluation
+from chainrule.inference import Evaluation
 from chainrule.models.independent import Independent
 from chainrule.models.made import MADE
 from chainrule.models.pixelcnn import PixelCNN
@@ -154,7 +154,14 @@ def test_a_pixel_is_given_once_all_of_its_colours_are():
     x = draw(COLOUR, 1)
     evidence = torch.ones(COLOUR.shape, dtype=torch.bool)
     evidence[2, 1, 0] = False
-    tile = cut(completion_grid(x, evidence, x[None], COLOUR, scale=1), tile_offsets(1, 4), [tile_offsets(3, 2, (1, 2))[1]], 4, 2, 1)
+    tile = cut(
+        completion_grid(x, evidence, x[None], COLOUR, scale=1),
+        tile_offsets(1, 4),
+        [tile_offsets(3, 2, (1, 2))[1]],
+        4,
+        2,
+        1,
+    )
     assert (tile[0] == MISSING_COLOUR).all(-1).nonzero() == ([1], [0])
 
 

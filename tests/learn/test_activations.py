@@ -12,7 +12,7 @@ from chainrule.learn.activations import ACTIVATIONS, sigmoid
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_slopes_are_the_derivatives_of_values(name):
+def test_derivatives_equal_finite_differences(name):
     z = np.linspace(-4, 4, 41) + 0.01
     value, slope = ACTIVATIONS[name]
     np.testing.assert_allclose(slope(z), (value(z + 1e-6) - value(z - 1e-6)) / 2e-6, atol=1e-9)
@@ -24,7 +24,7 @@ def test_the_sigmoid_takes_numbers_of_any_size():
     assert ACTIVATIONS["sigmoid"].derivative(np.linspace(-50, 50, 1001)).max() == 0.25
 
 
-def test_relu_at_zero_is_as_torch_has_it():
+def test_the_derivative_of_relu_at_zero_is_that_of_torch():
     z = torch.zeros(1, requires_grad=True)
     torch.relu(z).backward()
     assert ACTIVATIONS["relu"].derivative(0.0) == z.grad.item() == 0

@@ -14,7 +14,7 @@ SIZES = [(1, 1, 1.0), (5, 3, 1.0), (3, 7, 0.4), (4, 4, 0.01)]
 
 
 @pytest.mark.parametrize(("sites", "hidden", "connection_rate"), SIZES)
-def test_it_is_what_the_formulas_say(sites, hidden, connection_rate):
+def test_codes_and_outputs_follow_the_formulas(sites, hidden, connection_rate):
     model = Autoencoder(sites, hidden, connection_rate=connection_rate, seed=3).double()
     torch.nn.init.normal_(model.b, generator=generator(1))
     torch.nn.init.normal_(model.c, generator=generator(2))
@@ -30,43 +30,43 @@ def test_it_is_what_the_formulas_say(sites, hidden, connection_rate):
 
 
 @pytest.mark.parametrize(("sites", "hidden"), [(0, 3), (3, 0), (-1, 2)])
-def test_it_needs_sites_and_units(sites, hidden):
+def test_an_autoencoder_without_sites_or_units_is_refused(sites, hidden):
     with pytest.raises(ChainruleError, match=f"not {hidden} and {sites}"):
         Autoencoder(sites, hidden)
 
 
 @pytest.mark.parametrize("shape", [(2, 4), (5,), (2, 1, 5)])
-def test_data_that_do_not_fit(shape):
+def test_data_of_another_width_are_refused(shape):
     model = Autoencoder(5, 3)
     for function in (model, model.encode, model.decode, model.logits):
         with pytest.raises(ChainruleError, match=r"takes rows \[n, [35]\]"):
             function(torch.zeros(shape))
 
 
-def test_scrambling_takes_rows():
+def test_scrambling_refuses_data_that_are_not_rows():
     with pytest.raises(ChainruleError, match="flatten"):
         scramble(torch.zeros(2, 3, 3), generator(0))
 
 
 @pytest.mark.parametrize(("connection_rate", "count"), [(1.0, 12), (0.5, 6), (0.3, 4), (1e-9, 1)])
-def test_a_fixed_share_of_connections_is_kept(connection_rate, count):
+def test_a_mask_has_a_fixed_share_of_open_connections(connection_rate, count):
     mask = draw_mask(3, 4, connection_rate, generator(0))
     assert mask.shape == (3, 4)
     assert int(mask.sum()) == count
     assert torch.equal(mask, draw_mask(3, 4, connection_rate, generator(0)))
 
 
-def test_another_seed_keeps_other_connections():
+def test_another_seed_draws_another_mask():
     assert not torch.equal(draw_mask(8, 8, 0.3, generator(0)), draw_mask(8, 8, 0.3, generator(1)))
 
 
 @pytest.mark.parametrize("connection_rate", [0.0, -0.1, 1.1, float("nan")])
-def test_a_share_of_connections_that_is_none(connection_rate):
-    with pytest.raises(ChainruleError, match="share of connections"):
+def test_an_invalid_connection_rate_is_refused(connection_rate):
+    with pytest.raises(ChainruleError, match="share of open connections"):
         draw_mask(3, 4, connection_rate, generator(0))
 
 
-def test_closed_weights_are_never_read_and_never_changed():
+def test_masked_weights_are_never_read_and_never_changed():
     x = torch.randint(2, (50, 6), generator=generator(0))
     model = Autoencoder(6, 8, connection_rate=0.3)
     before = model.W.detach().clone(), model.V.detach().clone()
@@ -82,7 +82,7 @@ def test_closed_weights_are_never_read_and_never_changed():
     assert model.num_connections == 15 + 15  # 0.3 of 48 is 14.4, rounded up
 
 
-def test_corruption_flips_so_many():
+def test_corruption_flips_this_share_of_sites():
     x = torch.randint(2, (400, 30), generator=generator(0)).byte()
     for share in (0.0, 0.1, 0.5, 1.0):
         dirty = corrupt(x, share, generator(1))
@@ -93,12 +93,12 @@ def test_corruption_flips_so_many():
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.5, float("nan")])
-def test_a_share_of_flips_that_is_none(share):
+def test_an_invalid_flip_rate_is_refused(share):
     with pytest.raises(ChainruleError, match="share of sites to flip"):
         corrupt(torch.zeros(2, 3), share, generator(0))
 
 
-def test_scrambling_keeps_each_site_and_breaks_their_ties():
+def test_scrambling_keeps_the_values_of_each_site_and_makes_sites_independent():
     x = torch.randint(2, (2000, 1), generator=generator(0)).expand(-1, 3)  # three sites that always agree
     mixed = scramble(x, generator(1))
     assert torch.equal(mixed.sum(0), x.sum(0))
@@ -119,13 +119,13 @@ def test_training_is_a_function_of_its_seeds():
     assert not torch.equal(weights(1), weights(1, noise=0.3))
 
 
-def test_training_says_after_how_many_updates():
+def test_the_callback_takes_the_number_of_updates():
     heard = []
     fit_autoencoder(Autoencoder(2, 1), torch.tensor([[0, 1]]), updates=3, callback=heard.append)
     assert heard == [0, 1, 2, 3]
 
 
-def test_the_target_stays_clean():
+def test_only_the_input_is_corrupted():
     x = torch.tensor([[1, 1, 0, 0]]).repeat(10, 1)
     x[:3, 2] = 1
     model = Autoencoder(4, 6)
@@ -144,6 +144,6 @@ def test_the_target_stays_clean():
         (torch.full((4, 3), float("nan")), 5, "0 … 1"),
     ],
 )
-def test_data_that_cannot_be_trained_on(x, updates, words):
+def test_invalid_training_data_are_refused(x, updates, words):
     with pytest.raises(ChainruleError, match=words):
         fit_autoencoder(Autoencoder(3, 2), x, updates=updates)

@@ -56,7 +56,7 @@ def test_every_product_of_the_chain_is_the_derivative_of_its_cost(name):
         assert getattr(factors, f"dc_d{letter}") == pytest.approx((moved[0] - moved[1]) / 2e-6, abs=1e-8), letter
 
 
-def test_every_factor_of_the_chain_is_what_autograd_has_between_two_values():
+def test_every_factor_of_the_chain_equals_autograd():
     values = {name: torch.tensor(value, dtype=torch.float64, requires_grad=True) for name, value in CHAIN.items()}
     values["z1"] = values["a0"] * values["w1"] + values["b1"]
     values["a1"] = values["z1"].sigmoid()
@@ -88,13 +88,13 @@ def test_the_chain_by_hand():
     )
 
 
-def test_a_saturated_neuron_passes_nothing_on():
+def test_a_saturated_neuron_has_a_derivative_of_zero():
     slopes = [abs(backward_chain(forward_chain(**{**CHAIN, "b1": b1})).dc_dw1) for b1 in (0.0, 5.0, 10.0, 20.0)]
     assert slopes == sorted(slopes, reverse=True)
     assert slopes[-1] < 1e-8
 
 
-def test_the_chain_is_the_network_of_widths_one():
+def test_the_chain_equals_a_network_of_widths_one():
     network = Network(
         (np.array([[-1.1]]), np.array([[1.9]])), (np.array([0.2]), np.array([-0.4])), ("sigmoid", "sigmoid")
     )
@@ -112,7 +112,7 @@ def test_the_chain_is_the_network_of_widths_one():
 
 @pytest.mark.parametrize(("widths", "names"), SHAPES)
 @pytest.mark.parametrize("n", [1, 3])
-def test_four_ways_to_the_same_gradients(widths, names, n):
+def test_four_methods_give_the_same_gradients(widths, names, n):
     network, x, y = drawn(widths, names, n)
     found = backward(network, x, y)
     assert [w.shape for w in found.weights] == [w.shape for w in network.weights]
@@ -145,7 +145,7 @@ def torch_output(network, a):
     return a
 
 
-def test_cutting_all_paths_leaves_a_derivative_of_exactly_zero():
+def test_without_a_path_the_derivative_is_exactly_zero():
     network, x, _ = drawn((3, 4, 2), "tanh")
     first, second = network.weights
     first[:2, 1] = 0  # input 1 reaches hidden units 2 and 3 alone,
@@ -154,7 +154,7 @@ def test_cutting_all_paths_leaves_a_derivative_of_exactly_zero():
     assert (jacobian(network, x[0])[[0, 1, 1, 1], [0, 0, 1, 2]] != 0).all()
 
 
-def test_a_batch_is_the_sum_of_its_data():
+def test_the_gradient_of_a_batch_is_the_sum_over_its_data():
     network, x, y = drawn((3, 4, 2), "tanh", n=4)
     whole, each = backward(network, x, y), [backward(network, x[i : i + 1], y[i : i + 1]) for i in range(4)]
     np.testing.assert_allclose(whole.weights[0], sum(one.weights[0] for one in each), atol=1e-14)
@@ -162,12 +162,12 @@ def test_a_batch_is_the_sum_of_its_data():
     assert cost(forward(network, x).output, y).shape == (4,)
 
 
-def test_of_no_data_the_gradients_are_zero():
+def test_without_data_the_gradients_are_zero():
     network, x, y = drawn((3, 4, 2), "tanh", n=0)
     assert not backward(network, x, y).flat.any()
 
 
-def test_finite_differences_leave_the_network_as_it_is():
+def test_finite_differences_do_not_change_the_network():
     network, x, y = drawn((2, 3, 1), "tanh")
     before = [w.copy() for w in network.weights]
     finite_differences(network, x, y)
@@ -181,7 +181,7 @@ def test_finite_differences_leave_the_network_as_it_is():
         (lambda: forward_chain(**{**CHAIN, "w1": math.nan}), "w1 of the chain is nan; give a finite number"),
         (lambda: init_network((3,), "tanh"), "at least 1, not \\[3\\]"),
         (lambda: init_network((3, 0), "tanh"), "at least 1, not \\[3, 0\\]"),
-        (lambda: init_network((3, 2), ("tanh", "relu")), "an activation of each layer"),
+        (lambda: init_network((3, 2), ("tanh", "relu")), "an activation for each layer"),
         (
             lambda: Network((np.ones((2, 3)), np.ones((1, 3))), (np.ones(2), np.ones(1)), ("tanh",) * 2),
             "layer 2 has weights",
@@ -192,6 +192,6 @@ def test_finite_differences_leave_the_network_as_it_is():
         (lambda: cost(np.ones((4, 1)), np.ones(4)), "give both as"),
     ],
 )
-def test_bad_input_is_said(call, words):
+def test_bad_input_is_refused(call, words):
     with pytest.raises(ChainruleError, match=words):
         call()

@@ -22,7 +22,6 @@ from chainrule.learn.binary_likelihoods import (
     reconstruction_probs,
     sum_over_inputs,
 )
-from chainrule.learn.lessons import patches
 from chainrule.models import MADE, Independent
 from chainrule.seeding import generator
 
@@ -32,7 +31,7 @@ def bits(*shape: int, seed: int = 0) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("shape", [(4, 1), (3, 7), (2, 1, 3, 2), (0, 3)])
-def test_cross_entropy_is_the_sum_that_the_formula_says(shape):
+def test_the_cross_entropy_equals_that_of_torch(shape):
     x, z = bits(*shape), torch.randn(shape, generator=generator(1), dtype=torch.float64)
     x_hat = z.sigmoid()
     wanted = F.binary_cross_entropy(x_hat, x.double(), reduction="none").flatten(1).sum(1)
@@ -65,13 +64,13 @@ def test_logits_stay_finite_where_probabilities_are_rounded():
         (torch.zeros(1, 2), torch.full((1, 2), math.nan), "logits=True"),
     ],
 )
-def test_outputs_that_do_not_fit(x, x_hat, words):
+def test_invalid_outputs_are_refused(x, x_hat, words):
     for function in (cross_entropy, bernoulli_probs):
         with pytest.raises(ChainruleError, match=words):
             function(x, x_hat)
 
 
-def test_probabilities_are_those_of_the_values():
+def test_bernoulli_probabilities_are_those_of_the_values():
     x, x_hat = bits(5, 4), torch.rand(5, 4, generator=generator(1), dtype=torch.float64)
     p = bernoulli_probs(x, x_hat)
     for place in np.ndindex(5, 4):
@@ -80,12 +79,12 @@ def test_probabilities_are_those_of_the_values():
 
 
 @pytest.mark.parametrize("sites", [1, 2, 5, 13])
-def test_every_input_is_listed_once_and_in_order(sites):
+def test_every_input_is_enumerated_once_and_in_order(sites):
     assert enumerate_inputs(sites).tolist() == [list(each) for each in product((0, 1), repeat=sites)]
 
 
 @pytest.mark.parametrize("sites", [0, -3, 21])
-def test_inputs_that_cannot_be_listed(sites):
+def test_too_many_inputs_are_refused(sites):
     with pytest.raises(ChainruleError, match=f"not of {sites}"):
         enumerate_inputs(sites)
 
@@ -95,7 +94,7 @@ def copier(x: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("sites", [1, 2, 6])
-def test_totals_of_distributions_and_of_others(sites):
+def test_distributions_sum_to_1_and_other_functions_do_not(sites):
     for model in (MADE(Binary((sites,)), hidden=(9,)), Independent(Binary((sites,)))):
         with torch.no_grad():
             for weight in model.parameters():
@@ -106,7 +105,7 @@ def test_totals_of_distributions_and_of_others(sites):
     assert fool == pytest.approx(0, abs=1e-9)  # it denies each input: a sum may be too small as well
 
 
-def test_one_site_by_hand():
+def test_the_sum_over_one_site_by_hand():
     model = Autoencoder(1, 3, seed=2)
     no, yes = model(torch.tensor([[0], [1]])).flatten().tolist()
     found = sum_over_inputs(lambda x: -cross_entropy(x, model.logits(x), logits=True), 1)
@@ -114,13 +113,13 @@ def test_one_site_by_hand():
 
 
 @pytest.mark.parametrize("shape", [(8, 1), (7,), ()])
-def test_a_total_needs_one_number_for_each_input(shape):
+def test_a_log_prob_of_another_shape_is_refused(shape):
     with pytest.raises(ChainruleError, match="for 8 inputs"):
         sum_over_inputs(lambda x: torch.zeros(shape), 3)
 
 
 @pytest.mark.parametrize("sites", [1, 3, 4])
-def test_the_table_is_that_of_each_pair(sites):
+def test_the_reconstruction_table_has_the_probability_of_each_pair(sites):
     model = Autoencoder(sites, 5, seed=1).double()
     table, every = reconstruction_probs(model.logits, sites), enumerate_inputs(sites)
     for place, x in enumerate(every):
@@ -133,7 +132,7 @@ def test_the_table_is_that_of_each_pair(sites):
     assert table.trace().item() == pytest.approx(found)
 
 
-def test_tables_of_too_many_pairs():
+def test_a_reconstruction_table_of_too_many_sites_is_refused():
     with pytest.raises(ChainruleError, match="take 10 at most"):
         reconstruction_probs(copier, 11)
 
@@ -152,7 +151,7 @@ def test_frequencies_and_their_entropy():
 
 
 @pytest.mark.parametrize("p", [[0.5, 0.4], [1.5, -0.5], [math.nan, 1.0]])
-def test_an_entropy_of_no_distribution(p):
+def test_the_entropy_of_other_vectors_is_refused(p):
     with pytest.raises(ChainruleError, match="sum to 1"):
         entropy(torch.tensor(p))
 
@@ -166,26 +165,6 @@ def test_an_entropy_of_no_distribution(p):
         (torch.zeros(2, 40), "not of 40"),
     ],
 )
-def test_data_that_cannot_be_counted(x, words):
+def test_invalid_data_are_not_counted(x, words):
     with pytest.raises(ChainruleError, match=words):
         empirical_probs(x)
-
-
-@pytest.fixture(scope="module")
-def data():
-    return patches.load()
-
-
-@pytest.fixture(scope="module")
-def coders(data):
-    return patches.autoencoders_of(data)
-
-
-@pytest.fixture(scope="module")
-def made(data):
-    return patches.made(data)
-
-
-@pytest.fixture(scope="module")
-def rows(data, coders, made):
-    return {row.name: row for row in patches.rows_of(data, coders, made, lambda share, more="": None)}

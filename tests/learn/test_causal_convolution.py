@@ -9,12 +9,12 @@ import chainrule as cr
 from chainrule.layers.convolution import MaskedConv2d
 from chainrule.learn.causal_convolution import blind_spot, colour_log_probs, stacked_receptive_field
 from chainrule.seeding import generator
-from tests.learn.checks import moved
+from tests.learn.formula_checks import randomize_weights
 
 
 @pytest.mark.parametrize("kinds", ["A", "B", "AB", "BB", "AA", "ABB"])
 @pytest.mark.parametrize("shape", [(1, 4, 5), (3, 2, 3), (2, 1, 1)])
-def test_what_layers_reach_is_their_jacobian(kinds, shape):
+def test_the_receptive_field_of_a_stack_equals_its_jacobian(kinds, shape):
     groups = torch.arange(shape[0])
     layers = [MaskedConv2d(groups, groups, 3, kind, generator(0)).double() for kind in kinds]
     for layer in layers:
@@ -30,7 +30,7 @@ def test_what_layers_reach_is_their_jacobian(kinds, shape):
 
 
 @pytest.mark.parametrize("shape", [(4, 9), (7, 5), (1, 3)])
-def test_the_blind_spot_is_what_a_deep_model_does_not_see(shape):
+def test_a_deep_model_does_not_see_the_blind_spot(shape):
     model = cr.PixelCNN(cr.Binary((1, *shape)), blocks=sum(shape), features=1)
     seen, before = model.receptive_field(), model.order.before
     for site in range(shape[0] * shape[1]):
@@ -39,10 +39,10 @@ def test_the_blind_spot_is_what_a_deep_model_does_not_see(shape):
 
 
 def colour_model():
-    return moved(cr.PixelCNN(cr.Binary((3, 1, 2)), blocks=1, features=6))
+    return randomize_weights(cr.PixelCNN(cr.Binary((3, 1, 2)), blocks=1, features=6))
 
 
-def test_the_factors_are_those_of_the_whole_distribution():
+def test_colour_conditionals_equal_enumeration():
     """By enumeration: p(x_i | before) is the mass of what agrees up to i, over that of what agrees up to i − 1."""
     model = colour_model()
     x = torch.cat(list(model.domain.outcomes()))
@@ -61,8 +61,8 @@ def test_the_factors_are_those_of_the_whole_distribution():
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 2), (3, 2, 3), (5, 1, 2)])
-def test_the_factors_of_all_pixels_are_the_likelihood(shape):
-    model = moved(cr.PixelCNN(cr.Levels(shape, 4), blocks=1, features=7))
+def test_the_colour_conditionals_of_all_pixels_sum_to_the_log_likelihood(shape):
+    model = randomize_weights(cr.PixelCNN(cr.Levels(shape, 4), blocks=1, features=7))
     x = model.domain.random_data(6, generator(0))
     pixels = [(row, column) for row in range(shape[1]) for column in range(shape[2])]
     parts = [colour_log_probs(model, x, row=row, column=column) for row, column in pixels]
@@ -72,8 +72,8 @@ def test_the_factors_of_all_pixels_are_the_likelihood(shape):
         assert torch.equal(part, by_site[:, :, row, column])
 
 
-def test_a_factor_does_not_see_the_colours_after_it():
-    model = moved(cr.PixelCNN(cr.Levels((3, 2, 2), 4), blocks=1, features=6))
+def test_a_colour_conditional_does_not_depend_on_later_colours():
+    model = randomize_weights(cr.PixelCNN(cr.Levels((3, 2, 2), 4), blocks=1, features=6))
     x = model.domain.random_data(5, generator(0))
     for colour in range(3):
         other = x.clone()
@@ -104,7 +104,7 @@ def test_a_factor_does_not_see_the_colours_after_it():
         ),
     ],
 )
-def test_bad_input_is_said_in_one_line(call, words):
+def test_bad_input_is_refused_in_one_line(call, words):
     with pytest.raises(ValueError, match=words) as error:
         call()
     assert "\n" not in str(error.value)

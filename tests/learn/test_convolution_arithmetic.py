@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 import chainrule as cr
 from chainrule.learn.convolution_arithmetic import convolve, convolve_channels, flip_kernel, list_products, output_size
-from tests.learn.checks import moved
+from tests.learn.formula_checks import randomize_weights
 
 IMAGE, KERNEL = np.arange(9).reshape(3, 3), np.arange(4).reshape(2, 2)
 
@@ -22,7 +22,7 @@ SIZES = [
 ]
 
 
-def test_the_example_by_hand():
+def test_an_example_by_hand():
     assert convolve(IMAGE, KERNEL).tolist() == [[19, 25], [37, 43]]
     assert list_products(IMAGE, KERNEL, 1, 0) == [(0, 3), (1, 4), (2, 6), (3, 7)]
     assert list_products(IMAGE, KERNEL, 1, 1, stride=2, padding=1) == [(0, 4), (1, 5), (2, 7), (3, 8)]
@@ -30,7 +30,7 @@ def test_the_example_by_hand():
 
 
 @pytest.mark.parametrize(("image", "kernel", "stride", "padding"), SIZES)
-def test_the_loops_are_what_torch_computes(image, kernel, stride, padding):
+def test_the_loops_equal_torch(image, kernel, stride, padding):
     rng = np.random.default_rng(0)
     x, k = rng.normal(size=image), rng.normal(size=kernel)
     theirs = F.conv2d(torch.from_numpy(x)[None, None], torch.from_numpy(k)[None, None], stride=stride, padding=padding)
@@ -39,14 +39,14 @@ def test_the_loops_are_what_torch_computes(image, kernel, stride, padding):
         assert sum(a * b for a, b in list_products(x, k, i, j, stride=stride, padding=padding)) == pytest.approx(total)
 
 
-def test_several_maps_are_added():
+def test_several_channels_are_added():
     rng = np.random.default_rng(0)
     x, k = rng.normal(size=(3, 4, 5)), rng.normal(size=(2, 3, 3, 2))
     theirs = F.conv2d(torch.from_numpy(x)[None], torch.from_numpy(k), stride=2, padding=1)
     np.testing.assert_allclose(convolve_channels(x, k, stride=2, padding=1), theirs[0], rtol=1e-12, atol=1e-12)
 
 
-def test_the_size_is_the_number_of_places():
+def test_the_output_size_is_the_number_of_positions():
     for size in range(1, 8):
         for kernel in range(1, size + 1):
             for stride in (1, 2, 3):
@@ -71,11 +71,11 @@ def test_the_size_is_the_number_of_places():
         (lambda: convolve_channels(np.ones((2, 3, 3)), np.ones((1, 3, 2, 2))), r"maps \[in, H, W\] need kernels"),
     ],
 )
-def test_bad_input_is_said_in_one_line(call, words):
+def test_bad_input_is_refused_in_one_line(call, words):
     with pytest.raises(ValueError, match=words) as error:
         call()
     assert "\n" not in str(error.value)
 
 
 def colour_model():
-    return moved(cr.PixelCNN(cr.Binary((3, 1, 2)), blocks=1, features=6))
+    return randomize_weights(cr.PixelCNN(cr.Binary((3, 1, 2)), blocks=1, features=6))

@@ -1,4 +1,4 @@
-"""Each formula of the lessons is computed by the place that it names, on numbers worked out another way."""
+"""Each formula of the lessons, computed by its implementation, agrees with numbers that are computed another way."""
 
 from __future__ import annotations
 
@@ -10,47 +10,47 @@ import pytest
 
 from chainrule.learn import TOPICS
 from chainrule.learn.formulas import FORMULAS, Formula
-from tests.learn import checks_models, checks_networks  # noqa: F401, they list themselves
-from tests.learn.checks import CHECKS
+from tests.learn import formula_checks_of_models, formula_checks_of_networks  # noqa: F401, both register their checks
+from tests.learn.formula_checks import CHECKS
 
 
-def place_of(formula: Formula) -> tuple[object, str]:
-    """What computes the formula, and what is written of it and of its class."""
-    parts = formula.place.split(".")
+def find_implementation(formula: Formula) -> tuple[object, str]:
+    """Return the implementation of a formula, and the docstrings of it and of its class."""
+    parts = formula.implementation.split(".")
     for length in range(len(parts) - 1, 0, -1):
         module, names = ".".join(parts[:length]), parts[length:]
         try:
             thing: object = import_module(module)
         except ModuleNotFoundError:
             continue
-        words = []
+        docstrings = []
         for name in names:
             thing = getattr(thing, name)
-            words.append(inspect.getdoc(thing) or "")
-        return thing, "\n".join(words)
-    raise LookupError(formula.place)
+            docstrings.append(inspect.getdoc(thing) or "")
+        return thing, "\n".join(docstrings)
+    raise LookupError(formula.implementation)
 
 
 @pytest.mark.parametrize("name", FORMULAS)
-def test_the_place_computes_the_formula(name):
+def test_the_implementation_computes_the_formula(name):
     CHECKS[name]()
 
 
-def test_no_check_is_of_a_formula_that_is_not_there():
+def test_every_check_belongs_to_a_formula():
     assert set(CHECKS) == set(FORMULAS)
 
 
 @pytest.mark.parametrize("name", FORMULAS)
-def test_the_place_is_there_and_names_the_source(name):
-    thing, words = place_of(FORMULAS[name])
+def test_the_implementation_exists_and_names_the_source(name):
+    thing, docstrings = find_implementation(FORMULAS[name])
     assert callable(thing)
     key = re.search(r"\((.+?)\)", FORMULAS[name].source)
     assert key is not None
-    assert key[1] in " ".join(words.split())
+    assert key[1] in " ".join(docstrings.split())
 
 
 @pytest.mark.parametrize("name", FORMULAS)
-def test_a_formula_belongs_to_a_lesson(name):
+def test_every_formula_belongs_to_a_lesson(name):
     assert FORMULAS[name].topic in TOPICS
 
 

@@ -19,8 +19,8 @@ from chainrule.learn.gradients import (
     multiply_along_paths,
     run_gradient_descent,
 )
-from chainrule.learn.lessons import backprop as lesson
-from chainrule.models.made import MADE
+from chainrule.models import MADE
+from chainrule.seeding import generator
 
 
 def drawn(widths, names, n=3, seed=0):
@@ -28,7 +28,7 @@ def drawn(widths, names, n=3, seed=0):
     return init_network(widths, names, seed=seed), rng.normal(size=(n, widths[0])), rng.normal(size=(n, widths[-1]))
 
 
-def test_one_step_of_descent_by_hand():
+def test_one_step_of_gradient_descent_by_hand():
     network, x, y = drawn((2, 3, 1), "tanh", n=5)
     after, costs = run_gradient_descent(network, x, y, learning_rate=0.1, steps=1)
     found = backward(network, x, y)
@@ -38,15 +38,24 @@ def test_one_step_of_descent_by_hand():
     assert costs[1] < costs[0]
 
 
-def test_no_step_of_descent_changes_nothing():
+def test_without_steps_gradient_descent_changes_nothing():
     network, x, y = drawn((2, 3, 1), "tanh")
     after, costs = run_gradient_descent(network, x, y, learning_rate=0.1, steps=0)
     assert after is network
     assert len(costs) == 1
 
 
-def test_the_gradients_of_made_by_hand_are_those_of_autograd():
-    model, x = lesson.small_made()
+def random_made():
+    """Return a float64 MADE over six binary sites with random weights, and random data."""
+    model, rng = MADE(Binary((6,)), hidden=(10,)).double(), generator(1)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.normal_(generator=rng)
+    return model, torch.randint(2, (20, 6), generator=rng).double()
+
+
+def test_the_gradients_of_made_by_hand_equal_autograd():
+    model, x = random_made()
     loss = -model.log_prob(x).sum()
     found = torch.autograd.grad(loss, [model.layers[0].weight, model.output.weight])
     for by_hand, by_torch, layer in zip(made_gradients(model, x), found, (model.layers[0], model.output), strict=True):
@@ -71,6 +80,6 @@ def test_the_gradients_of_made_by_hand_are_those_of_autograd():
         (lambda: made_gradients(MADE(Binary((3,)), hidden=(4, 4)), torch.ones(1, 3)), "one hidden layer"),
     ],
 )
-def test_bad_input_is_said(call, words):
+def test_bad_input_is_refused(call, words):
     with pytest.raises(ChainruleError, match=words):
         call()

@@ -1,4 +1,4 @@
-"""Every lesson is written: its words, its numbers, its pictures."""
+"""Every lesson can be computed: its text, its numbers, and its figures."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from chainrule.learn import TOPICS, compute_lesson
 
 
 @pytest.mark.parametrize("name", TOPICS)
-def test_a_lesson_tells_how_far_it_is_and_ends(name):
-    shares = []
-    page = compute_lesson(name, lambda share, more="": shares.append(share))
+def test_a_lesson_reports_its_progress_and_has_a_page(name):
+    fractions = []
+    page = compute_lesson(name, progress=lambda fraction, suffix="": fractions.append(fraction))
     assert page.title == TOPICS[name].title
-    assert shares == sorted(shares)
-    assert shares[-1] == 1.0
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
     shown = Console(file=StringIO(), width=80)
     page.show(shown)
     assert max(map(cell_len, shown.file.getvalue().splitlines())) <= 80
@@ -31,6 +31,6 @@ def test_a_lesson_tells_how_far_it_is_and_ends(name):
     assert bool(page.pictures) == (name != "formulas")
 
 
-def test_a_topic_that_is_not_there_is_said():
+def test_an_unknown_topic_is_refused():
     with pytest.raises(ChainruleError, match="no topic 'nothing'; there are autoregression, backprop"):
         compute_lesson("nothing")

@@ -36,7 +36,7 @@ def walked(masks):
 
 
 @pytest.mark.parametrize(("sites", "hidden"), SHAPES)
-def test_masks_are_those_of_the_model(sites, hidden):
+def test_the_masks_equal_those_of_the_model(sites, hidden):
     inputs, units = degrees_of(sites, hidden)
     mine, _ = get_masks(MADE(Binary((sites,)), hidden=hidden))
     assert len(mine) == len(hidden) + 1
@@ -57,7 +57,7 @@ def test_one_entry_of_each_mask_by_hand():
     assert count_paths([w, v]).tolist() == [[0, 0, 0, 0], [1, 0, 0, 0], [1, 0, 0, 0], [2, 1, 1, 0]]
 
 
-def test_the_units_of_the_proof_are_the_paths():
+def test_the_units_between_two_degrees_are_on_the_paths():
     inputs, (m,) = degrees_of(6, (20,), seed=1)
     found = count_paths(build_masks(inputs, [m]))
     for output, site in itertools.product(range(1, 7), repeat=2):
@@ -70,7 +70,7 @@ def test_the_units_of_the_proof_are_the_paths():
 @pytest.mark.parametrize("order", [(0, 1, 2, 3), (2, 0, 3, 1), (3, 2, 1, 0)])
 @pytest.mark.parametrize("direct", [False, True])
 @pytest.mark.parametrize("hidden", [(2,), (5,), (4, 3)])
-def test_paths_prediction_jacobian_and_changes_agree(order, direct, hidden):
+def test_paths_receptive_field_jacobian_and_dependence_agree(order, direct, hidden):
     model = MADE(Binary((4,)), hidden=hidden, direct_connections=direct, order=order, seed=5)
     found = count_paths(*get_masks(model)) > 0
     assert torch.equal(found, model.receptive_field())
@@ -81,7 +81,7 @@ def test_paths_prediction_jacobian_and_changes_agree(order, direct, hidden):
         assert torch.equal(found, model.order.before)
 
 
-def test_made_as_it_is_comes_back_unchanged():
+def test_the_right_comparisons_change_nothing():
     model = MADE(Levels((3,), 4), hidden=(7, 5), order=(1, 2, 0), seed=2)
     same = replace_comparisons(model, strict_hidden=False, strict_output=True)
     assert all(torch.equal(a, b) for a, b in zip(get_masks(model)[0], get_masks(same)[0], strict=True))
@@ -91,7 +91,7 @@ def test_made_as_it_is_comes_back_unchanged():
 
 @pytest.mark.parametrize("domain", [Binary((5,)), Levels((5,), 3)])
 @pytest.mark.parametrize("order", [None, (4, 0, 3, 1, 2)])
-def test_an_output_that_is_not_strict_sees_itself(domain, order):
+def test_with_an_output_comparison_that_is_not_strict_sites_see_themselves(domain, order):
     model = MADE(domain, hidden=(40,), order=order)
     before = get_masks(model)[0][1].clone()
     leaky = replace_comparisons(model, strict_hidden=False, strict_output=False)
@@ -102,7 +102,7 @@ def test_an_output_that_is_not_strict_sees_itself(domain, order):
     assert not check_autoregressive_property(leaky).passed
 
 
-def test_a_hidden_layer_that_is_strict_is_blind_and_does_not_leak():
+def test_a_strict_hidden_comparison_narrows_the_receptive_field():
     blind = replace_comparisons(MADE(Binary((5,)), hidden=(40,)), strict_hidden=True, strict_output=True)
     assert torch.equal(blind.receptive_field(), torch.ones(5, 5, dtype=torch.bool).tril(-2))
 
@@ -130,6 +130,6 @@ def test_an_autoencoder_sees_everything():
         ),
     ],
 )
-def test_bad_input_is_said(call, words):
+def test_bad_input_is_refused(call, words):
     with pytest.raises(ChainruleError, match=words):
         call()

@@ -7,7 +7,6 @@ import torch
 
 import chainrule as cr
 from chainrule.errors import ChainruleError
-from chainrule.learn.lessons.orders_families import REGIONS, region
 from chainrule.learn.missing_values import (
     clamped_sampling_probs,
     enumerate_completions,
@@ -19,7 +18,18 @@ from chainrule.learn.model_averages import total_variation
 
 DOMAIN = cr.Binary((1, 4, 3))
 
+REGIONS = {
+    "top half": (slice(0, 2), slice(None)),
+    "left column": (slice(None), slice(0, 1)),
+    "bottom half": (slice(2, 4), slice(None)),
+}
 X = torch.tensor([[[0, 1, 1], [1, 0, 1], [0, 0, 1], [1, 1, 0]]])
+
+
+def make_evidence(name):
+    evidence = torch.zeros(DOMAIN.shape, dtype=torch.bool)
+    evidence[(0, *REGIONS[name])] = True
+    return evidence
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +43,8 @@ def family():
 
 
 @pytest.mark.parametrize("name", REGIONS)
-def test_the_posterior_is_p_of_each_completion_over_the_sum_of_all(family, name):
-    evidence = region(name)
+def test_the_posterior_is_p_of_each_completion_divided_by_the_sum(family, name):
+    evidence = make_evidence(name)
     every = [x for x in torch.cat(list(DOMAIN.outcomes())) if torch.equal(x[evidence], X[evidence])]
     p = torch.tensor([family.log_prob(x[None]).exp().item() for x in every], dtype=torch.float64)
     assert torch.equal(enumerate_completions(DOMAIN, X, evidence), torch.stack(every))
@@ -44,9 +54,9 @@ def test_the_posterior_is_p_of_each_completion_over_the_sum_of_all(family, name)
 
 
 @pytest.mark.parametrize("name", REGIONS)
-def test_an_order_that_begins_with_the_given_is_exact(family, name):
-    evidence = region(name)
-    member = family.given(evidence.flatten())
+def test_clamped_sampling_is_exact_if_the_order_begins_with_the_evidence(family, name):
+    evidence = make_evidence(name)
+    member = family.condition(evidence.flatten())
     right = posterior_probs(member, X, evidence)
     torch.testing.assert_close(clamped_sampling_probs(member, X, evidence), right, atol=1e-6, rtol=1e-4)
     every = enumerate_completions(DOMAIN, X, evidence)
@@ -54,9 +64,11 @@ def test_an_order_that_begins_with_the_given_is_exact(family, name):
     torch.testing.assert_close(by_rule.detach().exp(), right, atol=1e-6, rtol=1e-4)
 
 
-def test_only_what_is_given_first_may_be_drawn_around(family):
+def test_clamped_sampling_is_wrong_for_other_evidence(family):
     off = {
-        name: total_variation(clamped_sampling_probs(family, X, region(name)), posterior_probs(family, X, region(name)))
+        name: total_variation(
+            clamped_sampling_probs(family, X, make_evidence(name)), posterior_probs(family, X, make_evidence(name))
+        )
         for name in REGIONS
     }
     assert off["top half"] < 1e-5
@@ -64,13 +76,13 @@ def test_only_what_is_given_first_may_be_drawn_around(family):
 
 
 @pytest.mark.parametrize("name", REGIONS)
-def test_all_ways_are_distributions(family, name):
+def test_all_methods_give_distributions(family, name):
     for way in (posterior_probs, clamped_sampling_probs, overwritten_sampling_probs):
-        assert way(family, X, region(name)).sum().item() == pytest.approx(1, abs=1e-5)
+        assert way(family, X, make_evidence(name)).sum().item() == pytest.approx(1, abs=1e-5)
 
 
-def test_written_over_is_p_of_the_missing_alone(family):
-    evidence = region("left column")
+def test_overwritten_samples_follow_the_marginal_of_the_missing_sites(family):
+    evidence = make_evidence("left column")
     every = torch.cat(list(DOMAIN.outcomes()))
     p, completions = family.log_prob(every).detach().double().exp(), enumerate_completions(DOMAIN, X, evidence)
     for completion, found in zip(completions[::37], overwritten_sampling_probs(family, X, evidence)[::37], strict=True):
@@ -78,27 +90,27 @@ def test_written_over_is_p_of_the_missing_alone(family):
         assert found.item() == pytest.approx(p[same].sum().item(), rel=1e-5)
 
 
-def test_what_is_given_last_is_ignored_either_way(family):
-    evidence = region("bottom half")
+def test_both_mistakes_ignore_evidence_that_comes_last(family):
+    evidence = make_evidence("bottom half")
     both = clamped_sampling_probs(family, X, evidence), overwritten_sampling_probs(family, X, evidence)
     torch.testing.assert_close(*both, atol=1e-6, rtol=1e-3)
 
 
-def test_particles_and_complete_agree_with_the_enumeration(family):
-    evidence = region("bottom half")
+def test_impute_and_complete_agree_with_the_enumeration(family):
+    evidence = make_evidence("bottom half")
     one = cr.MADE(DOMAIN, hidden=(16,), direct_connections=True)
     one.load_state_dict(family.state_dict())
     right = expected_values(enumerate_completions(DOMAIN, X, evidence), posterior_probs(one, X, evidence))
     found = cr.impute(one, X[None], evidence, n=2048, particles=2048)
     torch.testing.assert_close(expected_values(found.values[0], found.weights[0]), right, atol=0.08, rtol=0)
-    member = family.given(evidence.flatten())
+    member = family.condition(evidence.flatten())
     drawn = cr.complete(family, X[None], evidence, n=2000)[0].double().mean(0)
     exact = expected_values(enumerate_completions(DOMAIN, X, evidence), posterior_probs(member, X, evidence))
     torch.testing.assert_close(drawn, exact, atol=0.05, rtol=0)
 
 
 @pytest.mark.parametrize("given", [True, False])
-def test_all_or_nothing_may_be_given(family, given):
+def test_evidence_may_be_complete_or_empty(family, given):
     evidence = torch.full((1, 4, 3), given)
     every = torch.cat(list(DOMAIN.outcomes()))
     p = posterior_probs(family, X, evidence)
@@ -107,8 +119,8 @@ def test_all_or_nothing_may_be_given(family, given):
     torch.testing.assert_close(overwritten_sampling_probs(family, X, evidence), p, atol=1e-6, rtol=1e-4)
 
 
-def test_values_that_are_not_given_are_not_read(family):
-    evidence = region("left column")
+def test_values_outside_the_evidence_are_ignored(family):
+    evidence = make_evidence("left column")
     other = torch.where(evidence, X, 1 - X)
     for way in (posterior_probs, clamped_sampling_probs, overwritten_sampling_probs):
         assert torch.equal(way(family, X, evidence), way(family, other, evidence))
@@ -127,6 +139,6 @@ def test_bad_evidence_is_refused(family, way):
         way(large, torch.zeros(20, dtype=torch.int64), torch.zeros(20, dtype=torch.bool))
 
 
-def test_completions_need_a_probability_each():
+def test_every_completion_needs_a_probability():
     with pytest.raises(ValueError, match="2 completions need as many probabilities"):
         expected_values(torch.zeros(2, 3), torch.ones(3) / 3)

@@ -19,7 +19,7 @@ from chainrule.learn.naive_sampling import (
     sample_in_steps,
     sample_naively,
 )
-from chainrule.sampling.schedules import Schedule
+from chainrule.sampling import Schedule
 
 
 def stirred(model, seed=0):
@@ -43,7 +43,7 @@ MODELS = {
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_the_loop_by_hand_draws_what_sample_draws(name):
+def test_naive_sampling_draws_the_same_as_sample(name):
     model = stirred(MODELS[name]())
     drawn = sample_naively(model, 7, seed=5)
     assert torch.equal(drawn, cr.sample(model, 7, seed=5))
@@ -51,7 +51,7 @@ def test_the_loop_by_hand_draws_what_sample_draws(name):
 
 
 @pytest.mark.parametrize("name", [name for name in MODELS if name != "independent"])
-def test_the_loop_takes_a_pass_for_each_site_training_one_and_the_walk_none(name):
+def test_naive_sampling_takes_a_pass_for_each_site_and_training_takes_one(name):
     model = stirred(MODELS[name]())
     with count_forward_passes(model) as count:
         x = cr.sample(model, 3)
@@ -83,7 +83,7 @@ def test_multiply_adds_are_those_of_the_layers():
 
 
 @pytest.mark.parametrize("n", [0, -1])
-def test_no_samples_are_refused(n):
+def test_a_number_of_samples_below_1_is_refused(n):
     model = cr.MADE(BINARY, hidden=(3,))
     with pytest.raises(ChainruleError, match="at least 1"):
         sample_naively(model, n)
@@ -92,7 +92,7 @@ def test_no_samples_are_refused(n):
 
 
 @pytest.mark.parametrize("name", ["made", "pixelcnn", "colour"])
-def test_steps_show_the_draws_and_what_they_were_drawn_from(name):
+def test_steps_have_the_draws_and_the_means_of_their_conditionals(name):
     model = stirred(MODELS[name]())
     whole = cr.sample(model, 3, seed=2)
     *_, last = steps = list(sample_in_steps(model, 3, seed=2))
@@ -107,7 +107,7 @@ def test_steps_show_the_draws_and_what_they_were_drawn_from(name):
         assert not step.x[:, ~step.known].any()
 
 
-def test_a_wavefront_draws_the_same_in_fewer_steps():
+def test_a_wavefront_schedule_draws_the_same_in_fewer_steps():
     model = stirred(cr.PixelCNN(cr.Binary((1, 8, 8)), blocks=2, features=4))
     *_, last = steps = list(sample_in_steps(model, 2, schedule=model.sampler().schedule))
     assert torch.equal(last.x, cr.sample(model, 2))
@@ -119,7 +119,7 @@ def test_a_wavefront_draws_the_same_in_fewer_steps():
     assert len(steps) == 36
 
 
-def test_all_sites_at_once_ignore_each_other():
+def test_sites_of_one_step_ignore_each_other():
     model = stirred(cr.MADE(cr.Binary((3,)), hidden=(8,)))
     at_zero = model.conditionals(torch.zeros(1, 3, dtype=torch.int64)).probs[0].detach().double()
     for x in product((0, 1), repeat=3):

@@ -30,7 +30,7 @@ def number(value):
 @pytest.mark.parametrize(
     ("mean", "std", "levels"), [(0.0, 1.0, 2), (127.3, 60.0, 256), (16.0, 0.3, 17), (-3.0, 2.0, 5)]
 )
-def test_the_masses_are_those_of_the_distribution_function(mean, std, levels):
+def test_level_masses_are_differences_of_the_distribution_function(mean, std, levels):
     inside, below, above = discretize_gaussian(number(mean), number(std), levels)
     gauss = NormalDist(mean, std)
     by_hand = [gauss.cdf(v + 0.5) - gauss.cdf(v - 0.5) for v in range(levels)]
@@ -41,7 +41,7 @@ def test_the_masses_are_those_of_the_distribution_function(mean, std, levels):
 
 
 @pytest.mark.parametrize("mean", [5.0, 250.0])
-def test_far_masses_keep_their_digits_on_both_sides(mean):
+def test_masses_far_from_the_mean_are_precise_on_both_sides(mean):
     inside, _, _ = discretize_gaussian(number(mean), number(1.0), 256)
     left, right = discretize_gaussian(number(128.0), number(1.0), 256)[0][[108, 148]]
     assert float(left) == pytest.approx(float(right), rel=1e-9)
@@ -49,7 +49,7 @@ def test_far_masses_keep_their_digits_on_both_sides(mean):
     assert (inside >= 0).all()
 
 
-def test_the_ends_and_truncation_make_distributions():
+def test_added_tails_and_truncation_give_distributions():
     mean, std = torch.tensor([-2.0, 3.0, 9.0]).double(), torch.tensor([1.0, 4.0, 0.5]).double()
     inside, below, above = discretize_gaussian(mean, std, 7)
     before = inside.clone()
@@ -61,7 +61,7 @@ def test_the_ends_and_truncation_make_distributions():
     assert torch.equal(inside, before)
 
 
-def test_a_density_at_a_constant_grows_without_end_and_its_mass_does_not():
+def test_the_density_of_a_constant_grows_without_limit_and_its_mass_does_not():
     zero, before = number(0.0), math.inf
     for exponent in range(8):
         std = number(10.0**-exponent)
@@ -72,7 +72,7 @@ def test_a_density_at_a_constant_grows_without_end_and_its_mass_does_not():
 
 
 @pytest.mark.parametrize("sigma", [3.0, 1.0, 0.3, 0.1, 0.01])
-def test_with_noise_a_density_is_never_better_than_the_mass(sigma):
+def test_the_density_of_noisy_levels_is_never_better_than_the_mass(sigma):
     within = (torch.arange(1000, dtype=torch.float64) + 0.5) / 1000 - 0.5
     noisy = float(gaussian_nll(within, number(0.0), number(sigma)).mean())
     assert noisy >= float(-discretize_gaussian(number(0.0), number(sigma), 17)[0][0].log()) - 1e-6
@@ -80,7 +80,7 @@ def test_with_noise_a_density_is_never_better_than_the_mass(sigma):
 
 
 @pytest.mark.parametrize("shape", [(), (3,), (1, 2, 2)])
-def test_frequencies_are_counts_and_one(shape):
+def test_smoothed_frequencies_add_one_to_each_count(shape):
     x = torch.randint(5, (11, *shape), generator=torch.Generator().manual_seed(0))
     found = smoothed_frequencies(x, 5)
     assert found.shape == (*shape, 5)
@@ -94,7 +94,7 @@ def test_frequencies_are_counts_and_one(shape):
         assert float(nats[place]) == pytest.approx(-math.log(found[(*place[1:], int(x[place]))]))
 
 
-def test_a_fitted_gaussian_counts_the_width_of_a_level():
+def test_a_fitted_gaussian_includes_the_width_of_a_level():
     x = torch.tensor([[0, 3], [0, 5], [0, 10]])
     mean, std = fit_gaussian(x)
     assert mean.tolist() == [0, 6]
@@ -114,14 +114,14 @@ def test_a_fitted_gaussian_counts_the_width_of_a_level():
         (lambda: GaussianLevels((1, 2, 2), 4, components=0), "at least 1 component"),
     ],
 )
-def test_bad_input_is_said_in_one_line(call, words):
+def test_bad_input_is_refused_in_one_line(call, words):
     with pytest.raises(ChainruleError, match=words) as caught:
         call()
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("components", [1, 3])
-def test_a_network_with_gaussians_is_a_distribution(components):
+def test_a_network_with_gaussian_outputs_is_a_distribution(components):
     domain = GaussianLevels((1, 1, 3), 4, components)
     model = cr.MADE(domain, hidden=(6,))
     for weight in model.parameters():

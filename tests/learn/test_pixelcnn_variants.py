@@ -19,7 +19,7 @@ from chainrule.learn.pixelcnn_variants import (
 from chainrule.seeding import generator
 
 
-def test_a_block_is_its_input_and_the_change():
+def test_a_residual_block_adds_its_branch_to_its_input():
     block, x = ResidualBlock(3, 1, generator(0)).double(), torch.randn(2, 6, 4, 3, generator=generator(1)).double()
     torch.nn.init.normal_(block.expand.weight, generator=generator(2))
     assert residual_branch(block, x).abs().max() > 0.1
@@ -30,20 +30,20 @@ def test_a_block_is_its_input_and_the_change():
 
 
 @pytest.mark.parametrize("shape", [(1, 2, 3), (3, 1, 2)])
-def test_a_model_without_additions_keeps_all_laws(shape):
+def test_a_model_without_skip_connections_passes_all_checks(shape):
     report = cr.check_model(PixelCNNWithoutSkips(cr.Binary(shape), blocks=2, features=4))
     assert report.passed, report
     assert all(finding.status == "passed" for finding in report.findings)
 
 
-def test_planting_leaves_the_rest_of_the_model():
+def test_a_wrong_first_mask_does_not_change_other_layers():
     model, other = (cr.PixelCNN(cr.Binary((1, 3, 3)), blocks=1, features=3) for _ in range(2))
     assert use_mask_b_first(model) is model
     assert torch.equal(model.head.weight, other.head.weight)
     assert model.first.weight.shape == other.first.weight.shape
 
 
-def test_the_gradient_is_the_slope_along_itself():
+def test_the_gradient_norm_equals_finite_differences():
     """Finite differences in float64: a step of ε along the gradient raises the NLL by ε times the gradient's norm."""
     model = randomize_block_outputs(cr.PixelCNN(cr.Binary((1, 4, 4)), blocks=2, features=4)).double()
     x = model.domain.random_data(5, generator(0))

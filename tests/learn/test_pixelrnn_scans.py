@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from chainrule.domains import Binary, Levels
-from chainrule.learn.lessons import recurrence_scans as lesson
 from chainrule.learn.pixelrnn_scans import (
     PlainDiagonalBiLSTM,
     PlainRowLSTM,
@@ -17,6 +16,7 @@ from chainrule.learn.pixelrnn_scans import (
 )
 from chainrule.models.pixelrnn import PixelRNN
 from chainrule.seeding import generator
+from tests.learn.formula_checks import randomize_weights
 
 KINDS = {"row": PlainRowLSTM, "diagonal": PlainDiagonalBiLSTM}
 
@@ -24,7 +24,7 @@ SIZES = [(1, 1), (1, 4), (4, 1), (2, 3), (3, 2), (4, 5)]
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
-def test_a_skewed_map_has_diagonals_for_columns_and_comes_back(size):
+def test_skewing_turns_diagonals_into_columns_and_can_be_undone(size):
     x = torch.randn(*size, 2, generator=generator(0))
     skewed = skew(x)
     for row in range(size[0]):
@@ -36,9 +36,9 @@ def test_a_skewed_map_has_diagonals_for_columns_and_comes_back(size):
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("cell", KINDS)
-def test_layers_retold_give_the_same_model(cell, size):
+def test_replaced_layers_give_the_same_model(cell, size):
     domain = Binary((1, *size))
-    model = lesson.with_random_weights(PixelRNN(domain, cell, layers=2, features=3))
+    model = randomize_weights(PixelRNN(domain, cell, layers=2, features=3))
     x = domain.random_data(5, generator(1))
     torch.testing.assert_close(
         replace_layers(model, KINDS[cell]).log_prob(x), model.log_prob(x), rtol=1e-12, atol=1e-12
@@ -49,9 +49,9 @@ def test_layers_retold_give_the_same_model(cell, size):
     ("cell", "more"),
     [("row", {"order": "left"}), ("diagonal", {"full_context": True}), ("diagonal", {"order": "right"})],
 )
-def test_layers_retold_are_the_same_in_colour_and_any_order_gradients_too(cell, more):
+def test_replaced_layers_give_the_same_gradients_in_colour_and_any_order(cell, more):
     domain = Levels((3, 2, 4), 5)
-    model = lesson.with_random_weights(PixelRNN(domain, cell, layers=2, features=4, **more))
+    model = randomize_weights(PixelRNN(domain, cell, layers=2, features=4, **more))
     told, x = replace_layers(model, KINDS[cell]), domain.random_data(3, generator(1))
     log_probs = [each.log_prob(x) for each in (model, told)]
     torch.testing.assert_close(*log_probs, rtol=1e-12, atol=1e-12)
@@ -65,7 +65,7 @@ def test_layers_retold_are_the_same_in_colour_and_any_order_gradients_too(cell, 
     torch.testing.assert_close(named[0], named[1])
 
 
-def test_a_model_retold_is_a_copy():
+def test_replacing_layers_copies_the_model():
     model = PixelRNN(Binary((1, 2, 3)), "row", layers=1, features=2)
     assert type(replace_layers(model, PlainRowLSTM).stack.blocks[0].lstm) is PlainRowLSTM
     assert type(model.stack.blocks[0].lstm) is not PlainRowLSTM
@@ -76,5 +76,5 @@ def test_bad_input_is_refused_in_one_line():
         unskew(torch.zeros(2, 5), 3)
     with pytest.raises(ValueError, match="7 pixels is not 2 × 3"):
         to_pixel_grid(torch.zeros(4, 7, 1), 2, 3)
-    with pytest.raises(ValueError, match="PlainRows is not a DiagonalBiLSTM; give a class for cell='diagonal'"):
+    with pytest.raises(ValueError, match="PlainRowLSTM is not a DiagonalBiLSTM; give a class for cell='diagonal'"):
         replace_layers(PixelRNN(Binary((1, 2, 3)), "diagonal", layers=1, features=2), PlainRowLSTM)

@@ -18,7 +18,7 @@ def some_joint(*levels, seed=0):
 
 
 @pytest.mark.parametrize("levels", [(2,), (1,), (2, 3), (3, 1, 2), (2, 2, 2, 2), (5, 4, 3)])
-def test_the_product_of_the_factors_is_the_joint(levels):
+def test_the_product_of_the_conditionals_is_the_joint(levels):
     joint = some_joint(*levels)
     tables = factorize_joint(joint)
     assert [table.shape for table in tables] == [levels[: d + 1] for d in range(len(levels))]
@@ -27,7 +27,7 @@ def test_the_product_of_the_factors_is_the_joint(levels):
     np.testing.assert_allclose(multiply_conditionals(tables), joint)
 
 
-def test_every_order_gives_the_same_joint_from_other_factors():
+def test_every_order_gives_the_same_joint_from_other_conditionals():
     joint, firsts = some_joint(2, 3, 2), set()
     for order in permutations(range(3)):
         tables = factorize_joint(joint.transpose(order))
@@ -36,7 +36,7 @@ def test_every_order_gives_the_same_joint_from_other_factors():
     assert len(firsts) == 3
 
 
-def test_what_never_happens_gives_a_uniform_factor_and_the_same_joint():
+def test_impossible_outcomes_give_a_uniform_conditional_and_the_same_joint():
     joint = np.array([[0.0, 0.0], [0.25, 0.75]])
     first, second = factorize_joint(joint)
     assert first.tolist() == [0, 1]
@@ -45,7 +45,7 @@ def test_what_never_happens_gives_a_uniform_factor_and_the_same_joint():
 
 
 @pytest.mark.parametrize("levels", [(2, 2, 2, 2), (3, 4), (1, 5), (2,)])
-def test_the_factors_have_as_many_free_numbers_as_the_table(levels):
+def test_the_conditionals_have_as_many_free_parameters_as_the_joint(levels):
     assert sum(count_free_parameters(levels)) == math.prod(levels) - 1
 
 
@@ -63,7 +63,7 @@ def test_the_factors_have_as_many_free_numbers_as_the_table(levels):
         (lambda: count_free_parameters([2, 0]), "at least 1 level"),
     ],
 )
-def test_bad_input_is_said_in_one_line(call, words):
+def test_bad_input_is_refused_in_one_line(call, words):
     with pytest.raises(ChainruleError, match=words) as caught:
         call()
     assert "\n" not in str(caught.value)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 import torch
 
-from chainrule.learn.lessons import recurrence as lesson
 from chainrule.learn.recall_task import (
     RecallNetworks,
     measure_recall,
@@ -18,11 +17,6 @@ from chainrule.learn.recurrent_networks import cell_jacobian, jacobian_norms, rn
 from chainrule.seeding import generator
 
 
-@pytest.fixture(scope="module")
-def networks():
-    return lesson.trained(lambda share, more="": None)
-
-
 def test_the_bits_are_fair_and_the_first_is_marked():
     x, first = sample_sequences(4000, length=3, generator=generator(0))
     assert set(x[..., 0].flatten().tolist()) == {-1.0, 1.0}
@@ -32,7 +26,7 @@ def test_the_bits_are_fair_and_the_first_is_marked():
 
 
 @pytest.mark.parametrize("bias", [None, 1.0])
-def test_networks_side_by_side_are_each_as_if_alone(bias):
+def test_networks_side_by_side_equal_single_networks(bias):
     both = RecallNetworks((2, 5), features=3, forget_bias=bias, generator=generator(0))
     x, _ = sample_sequences(6, length=5, generator=generator(1))
     for number, length in enumerate(both.lengths):
@@ -41,7 +35,7 @@ def test_networks_side_by_side_are_each_as_if_alone(bias):
         torch.testing.assert_close(alone(x[:, :length])[0], both(x)[number])
 
 
-def test_no_network_has_a_part_in_anothers_training():
+def test_networks_do_not_influence_each_others_gradients():
     short, both = ((4,), (4, 9))
     alone, pair = (
         RecallNetworks(lengths, features=3, forget_bias=1.0, generator=generator(0)) for lengths in (short, both)
@@ -54,7 +48,7 @@ def test_no_network_has_a_part_in_anothers_training():
     torch.testing.assert_close(alone.state_to_state.grad[0], pair.state_to_state.grad[0])
 
 
-def test_training_is_the_same_each_time_and_is_told():
+def test_training_is_deterministic_and_calls_back():
     told = []
     trained = [RecallNetworks((3,), features=2, forget_bias=1.0, generator=generator(0)) for _ in range(2)]
     for each in trained:
@@ -69,7 +63,7 @@ def test_only_the_forget_gates_start_with_the_bias():
     assert not RecallNetworks((3,), features=2, forget_bias=None, generator=generator(0)).bias.any()
 
 
-def test_gates_and_factors_are_those_of_the_steps():
+def test_gates_and_jacobians_are_those_of_the_steps():
     networks = RecallNetworks((4, 6), features=3, forget_bias=1.0, generator=generator(0)).double()
     x = sample_sequences(1, length=6, generator=generator(1))[0][0].double()
     hidden, cell, gates = record_gates(networks, 1, x)
@@ -82,7 +76,7 @@ def test_gates_and_factors_are_those_of_the_steps():
     torch.testing.assert_close(factors[-1, 3:, 3:].diagonal(), nudged)
 
 
-def test_factors_of_a_plain_network_are_the_formulas():
+def test_jacobians_of_a_plain_network_follow_the_formula():
     networks = RecallNetworks((4,), features=3, forget_bias=None, generator=generator(0)).double()
     x = sample_sequences(1, length=4, generator=generator(1))[0][0].double()
     u, states, hidden = networks.state_to_state[0].detach(), [], torch.zeros(1, 1, 3, dtype=torch.float64)
@@ -107,7 +101,7 @@ def test_bad_input_is_refused_in_one_line():
         record_gates(RecallNetworks((3,), features=2, forget_bias=None, generator=generator(0)), 0, torch.zeros(3, 2))
 
 
-def test_recalled_is_half_for_networks_that_know_nothing():
+def test_the_recall_of_a_zero_readout_is_one_half():
     networks = RecallNetworks((9, 9), features=2, forget_bias=1.0, generator=generator(0))
     torch.nn.init.zeros_(networks.readout)
     assert measure_recall(networks, n=2000, generator=generator(1)).sub(0.5).abs().max() < 0.05

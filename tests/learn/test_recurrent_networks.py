@@ -26,14 +26,14 @@ def drawn(*shape, seed=0):
 
 
 @pytest.mark.parametrize(("steps", "inputs", "units"), [(1, 1, 1), (4, 3, 1), (5, 2, 6)])
-def test_states_are_those_of_torchs_rnn(steps, inputs, units):
+def test_states_equal_those_of_torch(steps, inputs, units):
     x, w, u, b = drawn(steps, inputs), drawn(units, inputs), drawn(units, units), drawn(units)
     rnn = nn.RNN(inputs, units, dtype=torch.float64)
     rnn.load_state_dict({"weight_ih_l0": w, "weight_hh_l0": u, "bias_ih_l0": b, "bias_hh_l0": torch.zeros_like(b)})
     torch.testing.assert_close(rnn_states(x, w, u, b), rnn(x)[0].detach())
 
 
-def test_a_step_takes_data_and_networks_side_by_side():
+def test_a_step_takes_several_networks_at_once():
     x, h, w, u, b = drawn(3, 7, 2), drawn(3, 7, 4), drawn(3, 4, 2), drawn(3, 4, 4), drawn(3, 1, 4)
     together = rnn_step(x, h, w, u, b)
     for network in range(3):
@@ -42,7 +42,7 @@ def test_a_step_takes_data_and_networks_side_by_side():
 
 
 @pytest.mark.parametrize(("steps", "units"), [(0, 3), (1, 1), (6, 1), (5, 4)])
-def test_the_jacobian_is_autograds(steps, units):
+def test_the_jacobian_equals_autograd(steps, units):
     x, w, u, b = drawn(steps + 2, 3), drawn(units, 3), drawn(units, units), drawn(units)
     states = rnn_states(x, w, u, b)
 
@@ -55,7 +55,7 @@ def test_the_jacobian_is_autograds(steps, units):
     torch.testing.assert_close(rnn_jacobian(states[2:], u), by_autograd)
 
 
-def test_norms_along_a_path_are_those_of_the_jacobians():
+def test_norms_of_products_equal_those_of_the_jacobians():
     x, w, u, b = drawn(5, 3), drawn(4, 3), drawn(4, 4), drawn(4)
     states = rnn_states(x, w, u, b)
     norms = jacobian_norms(torch.stack([rnn_jacobian(each[None], u) for each in states]))
@@ -70,7 +70,7 @@ def test_a_scaled_matrix_has_the_spectral_radius(radius):
 
 
 @pytest.mark.parametrize(("n", "inputs", "units"), [(1, 1, 1), (7, 3, 5)])
-def test_the_lstm_is_torchs_with_its_gates_in_another_order(n, inputs, units):
+def test_the_lstm_equals_torch_with_reordered_gates(n, inputs, units):
     x, h, c = drawn(n, inputs), drawn(n, units, seed=1), drawn(n, units, seed=2)
     w, u, b = drawn(4 * units, inputs), drawn(4 * units, units, seed=3), drawn(4 * units)
     cell = nn.LSTMCell(inputs, units, dtype=torch.float64)
@@ -87,7 +87,7 @@ def test_reordering_there_and_back_changes_nothing():
     assert torch.equal(back, weight)
 
 
-def test_a_sequence_is_an_image_of_one_column_to_the_librarys_scan():
+def test_the_scan_of_an_image_of_one_column_is_a_sequence():
     steps, inputs, units, n = 6, 2, 3, 4
     x, w, u, b = (
         drawn(inputs, steps, n),
@@ -104,7 +104,7 @@ def test_a_sequence_is_an_image_of_one_column_to_the_librarys_scan():
         torch.testing.assert_close(scanned[0, :, t].mT, hidden)
 
 
-def test_the_cell_path_is_the_gradient_with_the_gates_held():
+def test_the_cell_jacobian_is_the_gradient_with_constant_gates():
     forget, added, first = drawn(5, 2, 3).sigmoid(), drawn(5, 2, 3), drawn(2, 3).requires_grad_()
     cell = first
     for f, more in zip(forget, added, strict=True):

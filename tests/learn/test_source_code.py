@@ -18,7 +18,7 @@ class Documented:
         return "this stays too"  # with its comment
 
 
-def test_docstrings_go_and_nothing_else_does():
+def test_only_docstrings_are_removed():
     assert read_source(Documented) == (
         "class Documented:\n"
         '    field = \'"""this stays"""\'\n'
@@ -28,5 +28,5 @@ def test_docstrings_go_and_nothing_else_does():
     )
 
 
-def test_a_method_is_set_to_the_left():
+def test_a_method_is_dedented():
     assert read_source(Documented.method).startswith("def method(self):\n    return")

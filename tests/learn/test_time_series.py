@@ -34,7 +34,7 @@ from chainrule.learn.time_series import (
         (lambda: prediction_interval(np.zeros((3, 1)), coverage=1.0), "between 0 and 1"),
     ],
 )
-def test_bad_input_is_said_in_one_line(call, words):
+def test_bad_input_is_refused_in_one_line(call, words):
     with pytest.raises(ChainruleError, match=words) as caught:
         call()
     assert "\n" not in str(caught.value)
@@ -67,7 +67,7 @@ def test_no_other_parameters_are_likelier(order):
             assert LinearAR(model.constant, weights, model.std).log_prob(x).sum() < best
 
 
-def test_the_weights_of_a_long_series_are_found_again():
+def test_the_weights_of_a_long_series_are_recovered():
     true = LinearAR(2.0, (1.3, -0.6), 1.0)
     x = true.sample([0.0, 0.0], steps=20000, n=1, seed=3)[0]
     found = LinearAR.fit(x, order=2)
@@ -86,13 +86,13 @@ def test_draws_have_the_moments_of_the_model():
     assert np.array_equal(drawn, model.sample([8.0, 4.0], steps=2, n=40000, seed=0))
 
 
-def test_units_move_a_density_by_their_logarithm():
+def test_units_change_a_density_by_their_logarithm():
     x = a_series()
     plain, scaled = LinearAR.fit(x, order=2).log_prob(x), LinearAR.fit(x / 100, order=2).log_prob(x / 100)
     np.testing.assert_allclose(scaled - plain, math.log(100))
 
 
-def test_the_next_value_does_not_depend_on_what_comes_later():
+def test_the_next_value_does_not_depend_on_later_values():
     x = a_series(30)
     model = cr.MADE(make_window_table(x, past=3, future=4, resolution=0.1), hidden=(8,), direct_connections=True)
     for weight in model.parameters():
@@ -107,7 +107,7 @@ def test_the_next_value_does_not_depend_on_what_comes_later():
     np.testing.assert_allclose(next_value_log_prob(model, changed, past=3)[:17], found[:17])
 
 
-def test_windows_are_copies_of_runs():
+def test_windows_are_copies():
     x = np.arange(5.0)
     cut = sliding_windows(x, 2)
     assert cut.tolist() == [[0, 1], [1, 2], [2, 3], [3, 4]]
@@ -115,7 +115,7 @@ def test_windows_are_copies_of_runs():
     assert x[0] == 0
 
 
-def test_a_band_covers_its_share_of_what_it_was_drawn_from():
+def test_a_prediction_interval_covers_its_share_of_the_distribution():
     rng = np.random.default_rng(0)
     draws, truth = rng.normal(size=(3000, 200, 2)), rng.normal(size=(3000, 2))
     assert is_covered(draws, truth, coverage=0.9).mean() == pytest.approx(0.9, abs=0.015)

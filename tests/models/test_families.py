@@ -63,7 +63,7 @@ def test_members_share_weights_and_leave_the_family_as_it_is():
     assert len({member.order for member in members}) == 3
     after = [layer.mask for layer in (*model.layers, model.output, model.skip)]
     assert all(torch.equal(mine, theirs) for mine, theirs in zip(before, after, strict=True))
-    assert [int(group) for group in members[0].schedule] == list(members[0].order.permutation)
+    assert [int(group) for group in members[0].sampler().schedule] == list(members[0].order.permutation)
 
 
 @pytest.mark.parametrize("agnostic", AGNOSTIC)
@@ -110,8 +110,8 @@ def test_a_family_comes_back_as_one(tmp_path):
     ("arguments", "words"),
     [
         ({"agnostic": "all"}, "agnostic must be one of order, connectivity, both, not 'all'"),
-        ({"masks": 4}, "only with agnostic"),
-        ({"agnostic": "both", "masks": 0}, "at least 1"),
+        ({"num_masks": 4}, "only with agnostic"),
+        ({"agnostic": "both", "num_masks": 0}, "at least 1"),
     ],
 )
 def test_arguments_that_make_no_family(arguments, words):
@@ -122,7 +122,7 @@ def test_arguments_that_make_no_family(arguments, words):
 @pytest.mark.parametrize(("masks", "n", "words"), [(3, 4, "1 to 3, not 4"), (None, 0, "at least 1, not 0")])
 def test_members_that_there_are_not(masks, n, words):
     with pytest.raises(cr.ChainruleError, match=words):
-        family(num_masks=num_masks).members(n)
+        family(num_masks=masks).members(n)
 
 
 def test_an_ensemble_averages_probabilities_not_logits():

@@ -12,7 +12,7 @@ from chainrule.checks.variants import frozen_copy, perturbed_copy, random_data
 from chainrule.distributions import Conditionals
 from chainrule.domains import Binary, Grid, Levels, raster, shuffled
 from chainrule.errors import ChainruleError
-from chainrule.models.base import AutoregressiveModel
+from chainrule.models import AutoregressiveModel
 from chainrule.models.independent import Independent
 from chainrule.models.made import MADE, hidden_degrees
 from chainrule.models.pixelcnn import PixelCNN

@@ -10,12 +10,12 @@ import torch.nn.functional as F
 
 from chainrule.checks import check_model, check_receptive_field, measure_jacobian
 from chainrule.checks.model_check import NUM_CHECKS
-from chainrule.checks.receptive_field_check import MAX_SITES, NUM_SAMPLED, tested_sites
+from chainrule.checks.receptive_field_check import MAX_SITES, NUM_SAMPLED, sites_to_check
 from chainrule.domains import Binary, Levels, raster
 from chainrule.layers.convolution import MaskedConv2d
 from chainrule.layers.lstm import DiagonalBiLSTM
 from chainrule.layers.masks import colour_groups
-from chainrule.models.base import AutoregressiveModel
+from chainrule.models import AutoregressiveModel
 from chainrule.models.independent import Independent
 from chainrule.models.made import MADE, hidden_degrees
 from chainrule.models.pixelcnn import PixelCNN
@@ -355,12 +355,12 @@ def test_a_model_without_gradients_cannot_be_looked_at_by_jacobian(kind, reason)
 
 def test_large_domains_are_sampled_with_their_corners():
     model = PixelCNN(Binary((2, 12, 9)), blocks=1, features=2)
-    sites = tested_sites(model, seed=0).tolist()
+    sites = sites_to_check(model, seed=0).tolist()
     corners = {channel * 108 + row * 9 + column for channel in (0, 1) for row in (0, 11) for column in (0, 8)}
     assert corners <= set(sites)
     assert NUM_SAMPLED <= len(sites) <= NUM_SAMPLED + len(corners) < MAX_SITES < model.domain.sites
     assert sites == sorted(set(sites))
-    assert tested_sites(model, seed=1).tolist() != sites
+    assert sites_to_check(model, seed=1).tolist() != sites
     found = check_receptive_field(model)
     assert found.passed
     assert found.detail.startswith(f"by Jacobian, {len(sites)} of 216 conditionals depend on ")
@@ -375,7 +375,7 @@ def test_a_fault_of_a_large_domain_is_named_by_its_sites():
 
 def test_one_datum_at_a_time_gives_the_same_finding():
     model = PixelRNN(Binary((3, 2, 3)), "row", 1, 4)
-    assert check_receptive_field(model, batch=1) == check_receptive_field(model)
+    assert check_receptive_field(model, batch_size=1) == check_receptive_field(model)
 
 
 def test_trained_and_saturated_weights_do_not_matter():

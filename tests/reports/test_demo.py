@@ -7,6 +7,8 @@ from functools import partial
 
 import pytest
 import torch
+from chainrule.reports.demo.plans import PARTS, Part, Plan
+from chainrule.reports.demo.text import COLUMNS, difference_row, result_row
 from PIL import Image
 from rich.console import Console
 
@@ -14,14 +16,12 @@ from chainrule.checkpoint import load
 from chainrule.data import load_data
 from chainrule.domains import Binary
 from chainrule.errors import ChainruleError
-from chainrule.inference.evaluate import evaluate, log_prob_all
+from chainrule.inference import compute_log_probs, evaluate
 from chainrule.models.independent import Independent
 from chainrule.models.made import MADE
 from chainrule.models.pixelcnn import PixelCNN
 from chainrule.models.pixelrnn import PixelRNN
 from chainrule.reports.demo import run_demo
-from chainrule.reports.demo.plans import PARTS, Part, Plan
-from chainrule.reports.demo.text import COLUMNS, difference_row, result_row
 from chainrule.reports.multi_stage_progress import Work, watch
 from chainrule.reports.trained_model import terminal_table
 from chainrule.training import Settings, fit
@@ -57,7 +57,7 @@ def test_every_model_is_trained_kept_and_scored(demo):
     for run in result.runs:
         data = load_data("digits", binarize="threshold" if run.part == "binary" else None)
         again = load(run.folder)
-        assert torch.equal(log_prob_all(again, data.test.values()), -run.test_nats)
+        assert torch.equal(compute_log_probs(again, data.test.values()), -run.test_nats)
         assert evaluate(again, data.test) == run.test
         assert run.test.n == len(run.test_nats) == 250
         assert run.test.sites == 64

@@ -8,6 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from chainrule.reports.inspect.facts import LARGEST_TRIED, grouped, weights_of
+from chainrule.reports.inspect.page import summary_rows, weight_rows
+from chainrule.reports.inspect.pictures import cells, centre, pages, receptive_fields
 from PIL import Image
 
 import chainrule as cr
@@ -17,9 +20,6 @@ from chainrule.domains import Order
 from chainrule.figures import LEAK, site_states
 from chainrule.models import Independent, PixelRNN
 from chainrule.reports.inspect import Example, facts_of, fields_of, tour_of
-from chainrule.reports.inspect.facts import LARGEST_TRIED, grouped, weights_of
-from chainrule.reports.inspect.page import summary_rows, weight_rows
-from chainrule.reports.inspect.pictures import cells, centre, pages, receptive_fields
 from tests.reports.test_inspect_figures import COLOUR, GRAY, ROWS, draw, trained
 
 
@@ -54,7 +54,7 @@ class SeesItself(LastToFirst):
 def test_all_parameters_are_told(model):
     facts = facts_of(model, fields_of(model))
     assert facts.parameters == sum(each.numel() for each in model.parameters())
-    assert facts.steps == len(model.schedule)
+    assert facts.steps == len(model.sampler().schedule)
     assert sum(each.parameters * count for each, count in grouped(facts.weights)) == facts.parameters
     seen, rank = model.receptive_field(), model.order.rank
     before = rank[None, :] < rank[:, None]

@@ -128,7 +128,9 @@ def test_the_key_names_the_states_that_there_are():
 def test_growth_shows_each_model_and_all_channels_together():
     models = {f"{blocks}": cr.PixelCNN(COLOUR, blocks=blocks, features=3) for blocks in (0, 1)}
     order = models["0"].order
-    figure = receptive_field_comparison_figure({name: each.receptive_field() for name, each in models.items()}, order, COLOUR, 59)
+    figure = receptive_field_comparison_figure(
+        {name: each.receptive_field() for name, each in models.items()}, order, COLOUR, 59
+    )
     for image, model in zip(images(figure), models.values(), strict=True):
         seen = model.receptive_field()[59].view(3, 4, 5).any(0)
         seen[3, 4] = False  # the pixel itself counts as what is predicted
@@ -143,7 +145,12 @@ def test_all_sites_are_shown_in_the_order():
     sites = model.order.sites
     assert (np.asarray(shown) == SEEN).tolist() == model.receptive_field()[sites][:, sites].tolist()
     assert np.asarray(shown).diagonal().tolist() == [PREDICTED] * 6
-    assert dependence_matrix_figure(model.receptive_field(), model.order).axes[0].images[0].get_extent() == [-0.5, 5.5, 5.5, -0.5]
+    assert dependence_matrix_figure(model.receptive_field(), model.order).axes[0].images[0].get_extent() == [
+        -0.5,
+        5.5,
+        5.5,
+        -0.5,
+    ]
 
 
 # Steps.
@@ -236,7 +243,9 @@ def test_each_gate_is_grouped_by_colour(cell, places):
     assert (np.asarray(matrix) > 0).tolist() == mask.tolist()
     names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert names[:4] == ["output R", "output G", "output B", "input R"]
-    assert [(np.asarray(each) > 0).tolist() for each in taps] == [each.tolist() for each in state_kernels(layer).values()]
+    assert [(np.asarray(each) > 0).tolist() for each in taps] == [
+        each.tolist() for each in state_kernels(layer).values()
+    ]
 
 
 def test_the_states_that_are_read_are_those_of_the_paper():

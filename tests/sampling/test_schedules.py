@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from chainrule.domains import Order
-from chainrule.sampling.schedules import Schedule, sequential_schedule
+from chainrule.sampling import Schedule, sequential_schedule
 
 PAIRS = Schedule((torch.tensor([3, 1]), torch.tensor([0]), torch.tensor([2, 4])))
 

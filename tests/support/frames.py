@@ -1,4 +1,4 @@
-"""Frames for tests."""
+"""Frames with columns of many types, and with missing values."""
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ NULLABLE = {"flag": "boolean", "count": "Int64", "byte": "UInt8", "word": "strin
 
 
 def random_frame(seed, n=40):
-    """A frame with a column of each type, some with missing entries."""
+    """Return a frame with a column of each type, some with missing values."""
     rng = np.random.default_rng(seed)
     words, sizes = np.array(["b", "a", "z z", 'say "c"', "d,e", "ü", "3"], dtype=object), ["low", "mid", "high"]
     columns = {
@@ -37,7 +37,7 @@ def random_frame(seed, n=40):
         "zero": np.zeros(n),
     }
     frame = pd.DataFrame(columns)
-    holes = {f"{name} or not": frame[name].mask(rng.random(n) < 0.3) for name in frame if name != "always"}
-    nullable = {f"{name} or NA": holes[f"{name} or not"].astype(dtype) for name, dtype in NULLABLE.items()}
-    frame = pd.concat([frame, pd.DataFrame(holes | nullable)], axis=1)
+    gaps = {f"{name} or not": frame[name].mask(rng.random(n) < 0.3) for name in frame if name != "always"}
+    nullable = {f"{name} or NA": gaps[f"{name} or not"].astype(dtype) for name, dtype in NULLABLE.items()}
+    frame = pd.concat([frame, pd.DataFrame(gaps | nullable)], axis=1)
     return frame[rng.permutation(frame.columns)]

@@ -1,4 +1,4 @@
-"""Tables of columns of many types, arrays, and settings with which estimators are fitted to them in no time."""
+"""Tables with columns of many types, arrays, and settings with which estimators are fitted to them quickly."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ TRAINED = {"hidden": (32,), "epochs": 40, "lr": 2e-2, "random_state": 0}
 
 
 def frame(n: int = 120) -> pd.DataFrame:
-    """Columns of many types, in which the others follow from the first."""
+    """Return a frame with columns of many types; the other columns follow from the first."""
     which = np.random.RandomState(0).randint(3, size=n)
     found = pd.DataFrame(
         {
@@ -26,13 +26,13 @@ def frame(n: int = 120) -> pd.DataFrame:
     return found.set_axis(np.arange(n) % 7)
 
 
-def holed(x: pd.DataFrame) -> pd.DataFrame:
-    """Without one value in each row, or none."""
+def with_gaps(x: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame without one value of each row, but for some rows."""
     rows, columns = np.indices(x.shape)
     return x.mask(rows % (x.shape[1] + 1) == columns)
 
 
 def line(n: int = 300, seed: int = 0) -> np.ndarray:
-    """Two numbers that nearly agree."""
+    """Return an array of two columns that nearly agree."""
     rng = np.random.RandomState(seed)
     return rng.normal(size=(n, 1)) + 0.1 * rng.normal(size=(n, 2))

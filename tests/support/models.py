@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 
 from chainrule.domains import Binary, Column, Levels, Table, shuffled
-from chainrule.models.base import AutoregressiveModel, Density
+from chainrule.models import AutoregressiveModel, Density
 from chainrule.models.ensemble import Ensemble
 from chainrule.models.independent import Independent
 from chainrule.models.made import MADE

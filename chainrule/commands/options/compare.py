@@ -19,8 +19,15 @@ from chainrule.commands.options.groups import (
     add_seed,
 )
 from chainrule.models import BY_NAME
-from chainrule.reports.compare import COMPARED, FAMILIES, MINUTES, RECURRENT, SETTLED
-from chainrule.reports.compare.families import SETTINGS
+from chainrule.reports.compare import (
+    ABLATION_FAMILIES,
+    COMPARED,
+    DEFAULT_MINUTES,
+    DEFAULT_SAMPLES,
+    DEFAULT_SETTINGS,
+    FAMILIES,
+    RESERVED_SETTINGS,
+)
 
 USAGE = "--data FILE --out FOLDER [options]"
 EXAMPLES = (
@@ -42,26 +49,24 @@ def add_options(parser: ArgumentParser, _argv: Sequence[str]) -> None:
     preparation = parser.add_argument_group("preparation of the data")
     add_all(preparation, PREPARATION, defaults={})
     add_all(preparation, [DATA_SEED])
-    add_all(parser.add_argument_group("training"), without(TRAINING, SETTLED), defaults=SETTINGS)
+    training = without(TRAINING, RESERVED_SETTINGS)
+    add_all(parser.add_argument_group("training"), training, defaults=DEFAULT_SETTINGS)
     for name in COMPARED:
-        named = BY_NAME[name]
-        skipped = ("seed", "order", *named.fixed)
-        options = constructor_options(named.make, skipped)
-        add_all(
-            parser.add_argument_group(f"options of {name}"), options, prefix=f"{name}.", defaults=FAMILIES[name].told
-        )
+        model, defaults = BY_NAME[name], FAMILIES[name].described_arguments
+        options = constructor_options(model.model_class, ("seed", "order", *model.fixed))
+        add_all(parser.add_argument_group(f"options of {name}"), options, prefix=f"{name}.", defaults=defaults)
 
 
 def add_comparison(group: ArgumentParser) -> None:
     """Add the options that say what is compared, and under which budget."""
-    recurrent = " or ".join(RECURRENT)
+    recurrent = " or ".join(ABLATION_FAMILIES)
     for name, kind, metavar, words in (
         ("models", list[str] | str, "NAME,...", f"Models, some of {', '.join(COMPARED)}. Default: all that take such "
          "data."),
-        ("minutes", float, "FLOAT", f"Minutes of training for each model. Default: {MINUTES:g}, unless --updates are "
-         "given."),
+        ("minutes", float, "FLOAT", f"Minutes of training for each model. Default: {DEFAULT_MINUTES:g}, unless "
+         "--updates are given."),
         ("updates", int, "INT", "Updates for each model, instead of minutes."),
-        ("samples", int, "INT", "Samples from each model. Default: 16."),
+        ("samples", int, "INT", f"Samples from each model. Default: {DEFAULT_SAMPLES}."),
         ("ablation", str, "NAME", f"{recurrent}: train it also with and without residual and skip connections."),
     ):  # fmt: skip
         group.add_argument(f"--{name}", type=kind, default=SUPPRESS, metavar=metavar, help=words)

@@ -6,6 +6,7 @@ import inspect
 import types
 import typing
 from collections.abc import Iterator, Sequence
+from dataclasses import MISSING
 from typing import Any, Literal, get_args, get_origin
 
 from docstring_parser import parse
@@ -29,8 +30,8 @@ def constructor_options(model: type, skipped: Sequence[str] = ()) -> Iterator[Op
     for name, parameter in inspect.signature(model).parameters.items():
         if name in ("domain", *skipped) or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
-        default = parameter.default
-        kind = plain_part(hints.get(name, str if default in (None, parameter.empty) else type(default)))
+        default = MISSING if parameter.default is parameter.empty else parameter.default
+        kind = plain_part(hints.get(name, str if default in (None, MISSING) else type(default)))
         if name == "order":
             if sides := side_part(kind):
                 yield Option(name, sides, get_args(sides)[0], SIDE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass
 from typing import Any
 
 from jsonargparse import SUPPRESS, ArgumentParser, Namespace
@@ -19,7 +19,7 @@ class Option:
     Attributes:
         name: the name, as in Python: `batch_size` becomes `--batch-size`.
         type: the type of its value.
-        default: the value of an option that is not given.
+        default: the value of an option that is not given; MISSING for an option that is required.
         help: short sentences that say what it does; its default is added, unless they name it.
         metavar: what the help shows as its value; made from the type unless given.
     """
@@ -42,13 +42,15 @@ def add_all(
             is absent from what is parsed.
     """
     for option in options:
-        default, words = option.default, option.help
+        words, keywords = option.help, {"default": option.default}
         if defaults is not None:
-            shown = describe_default(defaults.get(option.name, default))
-            default, words = SUPPRESS, f"{words} Default: {shown}." if shown and "Default" not in words else words
+            shown = describe_default(defaults.get(option.name, option.default))
+            words, keywords = f"{words} Default: {shown}." if shown else words, {"default": SUPPRESS}
+        elif option.default is MISSING:
+            keywords = {"required": True}
         name = f"--{prefix}{option.name.replace('_', '-')}"
         metavar = option.metavar or describe_type(option.type)
-        group.add_argument(name, type=option.type, default=default, metavar=metavar, help=words)
+        group.add_argument(name, type=option.type, metavar=metavar, help=words, **keywords)
 
 
 def without(options: Iterable[Option], names: Iterable[str]) -> tuple[Option, ...]:

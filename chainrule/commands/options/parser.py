@@ -61,7 +61,7 @@ def explain(message: str, parser: ArgumentParser) -> str:
     if unknown := re.match(r"unrecognized arguments: (\S+)", message):
         return explain_unknown(unknown[1].partition("=")[0], parser)
     if unknown := re.match(r"Option '(\S+)' is not accepted", message):
-        return f"{explain_unknown(as_option(unknown[1]), parser)} (in the --config)"
+        return f"in the --config, {explain_unknown(as_option(unknown[1]), parser)}"
     if other := re.match(r"Parser key \"name\":?\s*'(.*)' not among choices \('(.*)',\)", message):
         return f"the --config names the model {other[1]!r}, and the command line {other[2]!r}; give one of them"
     wrong = re.match(r'Parser key "([\w.]+)":?\s*(.*)', message, re.DOTALL)

@@ -64,7 +64,7 @@ def add_model(parser: ArgumentParser, name: str, module: str | None) -> None:
     from chainrule.commands.own_models import find_model  # imports torch
 
     model = find_model(name, module)
-    options = constructor_options(model.make, ("seed", *model.fixed))
+    options = constructor_options(model.model_class, ("seed", *model.fixed))
     add_all(parser.add_argument_group(f"options of {name}"), options, prefix="model.")
     parser.prog = f"chainrule train {name}"  # whose help has these options
 

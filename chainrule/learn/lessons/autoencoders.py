@@ -39,8 +39,7 @@ from chainrule.learn.lessons.autoencoders_copies import (
 )
 from chainrule.learn.lessons.measured import format_mean
 from chainrule.learn.source_code import read_source
-from chainrule.reports import Page
-from chainrule.reports.multi_stage_progress import StageProgress
+from chainrule.reports import Page, StageProgress
 from chainrule.seeding import generator
 
 Models = Mapping[str, Autoencoder]

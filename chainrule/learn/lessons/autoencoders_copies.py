@@ -12,7 +12,7 @@ from torch import Tensor
 from chainrule.data import DIGITS, TEST, UNSPLIT, Split, load_data, read_digits, split_data
 from chainrule.learn.autoencoder import Autoencoder, corrupt, fit_autoencoder, scramble
 from chainrule.learn.binary_likelihoods import cross_entropy
-from chainrule.reports.multi_stage_progress import StageProgress
+from chainrule.reports import StageProgress
 from chainrule.seeding import generator
 
 WIDE, NARROW, CODE = 256, 16, 2

@@ -16,8 +16,7 @@ from chainrule.learn.lessons.autoregression_series import add_time_series
 from chainrule.learn.product_rule import count_free_parameters, factorize_joint, multiply_conditionals
 from chainrule.learn.source_code import read_source
 from chainrule.models import MADE
-from chainrule.reports import Page
-from chainrule.reports.multi_stage_progress import StageProgress
+from chainrule.reports import Page, StageProgress
 
 NAMES = ("sky", "rain", "umbrella")
 LEVELS = (("clear", "grey", "dark"), ("dry", "wet"), ("home", "taken"))
@@ -74,14 +73,14 @@ def add_factorization(page: Page, joint: FloatArray) -> None:
         f"the {DAYS.sum()} days had this outcome. The program that multiplies the factors is even shorter:"
     )
     page.code(read_source(multiply_conditionals), "python")
-    page.paragraph("(`_nested` raises an error if the shapes of the tables do not fit together.)")
+    page.paragraph("(`_check_factors` raises an error if the shapes of the tables do not fit together.)")
 
 
 def add_factors(page: Page, tables: list[FloatArray]) -> None:
     page.code(read_source(factorize_joint), "python")
     page.paragraph(
-        "`_checked` raises an error if its input is not a distribution. `_divided` divides. If the condition has "
-        "probability 0, the quotient is 0 / 0, and `_divided` returns the uniform distribution instead."
+        "`_check_joint` raises an error if its input is not a distribution. `_divide` divides. If the condition has "
+        "probability 0, the quotient is 0 / 0, and `_divide` returns the uniform distribution instead."
     )
     page.table(["given", "p(clear)", "p(grey)", "p(dark)"], [["nothing", *_format_probs(tables[0])]], "p(sky).")
     page.table(

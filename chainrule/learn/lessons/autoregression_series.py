@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from chainrule.figures import to_png
 from chainrule.formatting import fixed, percent, with_error
-from chainrule.inference.complete import complete
+from chainrule.inference import complete
 from chainrule.learn.arrays import FloatArray
 from chainrule.learn.figures.autoregression_figures import (
     YearForecast,
@@ -34,8 +34,7 @@ from chainrule.learn.time_series import (
     sliding_windows,
 )
 from chainrule.models import MADE
-from chainrule.reports import Page
-from chainrule.reports.multi_stage_progress import StageProgress
+from chainrule.reports import Page, StageProgress
 from chainrule.training import fit
 
 Years = NDArray[np.int64]
@@ -158,11 +157,11 @@ def add_linear_model(page: Page, study: Study) -> None:
     page.code(read_source(LinearAR.fit.__func__), "python")  # type: ignore[attr-defined]
     two = study.linear[2]
     page.paragraph(
-        "`_pasts` returns, for each value, a row of the p values before it, the latest first. `_series`, "
-        "`_long_enough` and `_not_zero` raise an error if the series cannot be fitted. For p = 2 the fit is x_{t} = "
-        f"{two.constant:.1f} + {two.weights[0]:.2f} x_{{t−1}} − {-two.weights[1]:.2f} x_{{t−2}} + ε_{{t}}, with a "
-        f"standard deviation of {two.std:.1f}. The first weight continues the last value; the second weight pulls "
-        "the series back, so that it oscillates."
+        "`_past_values` returns, for each value, a row of the p values before it, the latest first. "
+        "`_check_series`, `_check_length` and `_check_noise` raise an error if the series cannot be fitted. For p = "
+        f"2 the fit is x_{{t}} = {two.constant:.1f} + {two.weights[0]:.2f} x_{{t−1}} − {-two.weights[1]:.2f} "
+        f"x_{{t−2}} + ε_{{t}}, with a standard deviation of {two.std:.1f}. The first weight continues the last "
+        "value; the second weight pulls the series back, so that it oscillates."
     )
 
 

@@ -28,8 +28,7 @@ from chainrule.learn.gradients import (
 from chainrule.learn.lessons.backprop_chain import add_backward_pass, add_derivative_check, add_forward_pass, make_chain
 from chainrule.learn.source_code import read_source
 from chainrule.models.made import MADE
-from chainrule.reports import Page
-from chainrule.reports.multi_stage_progress import StageProgress
+from chainrule.reports import Page, StageProgress
 from chainrule.seeding import generator
 
 EXAMPLE = Network(
@@ -111,7 +110,8 @@ def add_programs(page: Page) -> None:
     page.code(read_source(backward_by_index), "python")
     page.paragraph(
         "`back` is ∂a_{j}/∂z_{j} · ∂C_{0}/∂a_{j}, the factor that all derivatives through z_{j} have in common; 1.0 "
-        "is ∂z_{j}/∂b_{j}. (`_same_shape` raises an error if the shape of y differs from the shape of the outputs.)"
+        "is ∂z_{j}/∂b_{j}. (`_check_same_shape` raises an error if the shape of y differs from the shape of the "
+        "outputs.)"
     )
     page.paragraph("A sum over an index is a matrix product, so the same computation needs only a few lines:")
     page.code(read_source(backward), "python")

@@ -29,8 +29,7 @@ from chainrule.learn.lessons.convolution_depth import add_receptive_field, add_r
 from chainrule.learn.lessons.convolution_masks import add_colours, add_leak, add_mask_order
 from chainrule.learn.source_code import read_source
 from chainrule.models.pixelcnn import PixelCNN
-from chainrule.reports import Page
-from chainrule.reports.multi_stage_progress import StageProgress
+from chainrule.reports import Page, StageProgress
 from chainrule.seeding import generator
 
 IMAGE, KERNEL = np.arange(9.0).reshape(3, 3), np.arange(4.0).reshape(2, 2)

@@ -10,7 +10,7 @@ from torch import Tensor
 from chainrule.domains import Binary
 from chainrule.figures import receptive_field_comparison_figure, to_png
 from chainrule.formatting import magnitude, with_error
-from chainrule.inference.evaluate import evaluate
+from chainrule.inference import evaluate
 from chainrule.learn.causal_convolution import blind_spot
 from chainrule.learn.figures.animation import to_gif
 from chainrule.learn.figures.convolution_figures import DepthResults, draw_depth_frames, plot_depths

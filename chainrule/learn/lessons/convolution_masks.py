@@ -14,7 +14,7 @@ from chainrule.checks import LeakReport, check_autoregressive_property, check_le
 from chainrule.domains import Binary, Levels, as_order, channel_name
 from chainrule.figures import leak_figure, pixelcnn_masks_figure, receptive_field_comparison_figure, to_png
 from chainrule.formatting import magnitude, with_error
-from chainrule.inference.evaluate import evaluate
+from chainrule.inference import evaluate
 from chainrule.learn.causal_convolution import colour_log_probs, stacked_receptive_field
 from chainrule.learn.figures.convolution_figures import plot_colour_conditionals
 from chainrule.learn.formulas import add_formulas

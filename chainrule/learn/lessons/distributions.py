@@ -43,10 +43,8 @@ from chainrule.learn.lessons.patches import (
     train_made,
 )
 from chainrule.learn.source_code import read_source
-from chainrule.models import MADE
-from chainrule.models.base import AutoregressiveModel
-from chainrule.reports import Page
-from chainrule.reports.multi_stage_progress import StageProgress
+from chainrule.models import MADE, AutoregressiveModel
+from chainrule.reports import Page, StageProgress
 
 Autoencoders = Mapping[str, Autoencoder]
 Network = Callable[[Tensor], Tensor]
@@ -117,7 +115,7 @@ def add_sum(page: Page, patches: Patches, autoencoders: Autoencoders) -> None:
     page.paragraph(f"A distribution sums to 1. Here the sum of all 2^{{{patches.sites}}} terms can be computed:")
     page.code(read_source(sum_over_inputs), "python")
     page.paragraph(
-        "(`one_each` raises an error if the function does not return one number for each input.) For this "
+        "(`check_log_probs` raises an error if the function does not return one number for each input.) For this "
         f"autoencoder Σ_{{x}} “p(x)” is {first:.1f}, the sum of {2**patches.sites} terms between 0 and 1. Almost "
         "every input gets a “probability” near 1, because a term measures how well the network copies its input: "
         f"the sum counts the inputs that are copied. A constraint makes the sum smaller, but not 1: with {NARROW} "

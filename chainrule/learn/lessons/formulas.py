@@ -6,8 +6,7 @@ from itertools import groupby
 
 from chainrule.learn import TOPICS
 from chainrule.learn.formulas import FORMULAS, add_formulas
-from chainrule.reports import Page
-from chainrule.reports.multi_stage_progress import StageProgress
+from chainrule.reports import Page, StageProgress
 
 
 def write(page: Page, progress: StageProgress) -> None:

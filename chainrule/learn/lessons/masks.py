@@ -16,8 +16,7 @@ from chainrule.learn.lessons.masks_mistakes import add_overwritten_weights, add_
 from chainrule.learn.made_masks import build_masks, count_paths, find_units_between, get_masks
 from chainrule.learn.source_code import read_source
 from chainrule.models.made import MADE, hidden_degrees
-from chainrule.reports import Page
-from chainrule.reports.multi_stage_progress import StageProgress
+from chainrule.reports import Page, StageProgress
 from chainrule.seeding import generator
 
 D, WIDTH, SEED = 4, 5, 7

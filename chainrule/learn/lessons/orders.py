@@ -12,8 +12,7 @@ from torch import Tensor
 from chainrule.domains import Binary, Domain, raster, shuffled
 from chainrule.figures import to_png
 from chainrule.formatting import magnitude
-from chainrule.inference.evaluate import evaluate
-from chainrule.inference.sample import sample
+from chainrule.inference import evaluate, sample
 from chainrule.learn.figures import order_figures as figures
 from chainrule.learn.figures.animation import to_gif
 from chainrule.learn.formulas import add_formulas
@@ -34,15 +33,12 @@ from chainrule.learn.naive_sampling import (
     sample_naively,
 )
 from chainrule.learn.source_code import read_source
-from chainrule.models.base import AutoregressiveModel, evaluating
+from chainrule.models import AutoregressiveModel
 from chainrule.models.ensemble import Ensemble
 from chainrule.models.made import MADE
 from chainrule.models.pixelcnn import PixelCNN
-from chainrule.reports import Page
-from chainrule.reports.multi_stage_progress import StageProgress
-from chainrule.sampling.decode import walk
-from chainrule.sampling.draws import Drawing
-from chainrule.sampling.schedules import Schedule
+from chainrule.reports import Page, StageProgress
+from chainrule.sampling import InverseCDFDraw, Schedule, decode, evaluating
 from chainrule.seeding import site_noise
 
 NUM_IMAGES, NUM_SHOWN, SEED = 16, 6, 4
@@ -110,7 +106,7 @@ def add_sampling(page: Page, model: PixelCNN) -> None:
     page.heading("Sampling: one pass for each site")
     page.paragraph(
         "To sample an image, draw x_{1}, use it as an input, draw x_{2}, use it as an input, and so on. A site can "
-        "be drawn only after all sites that its distribution depends on. The loop is short. `canvas_and_noise` "
+        "be drawn only after all sites that its distribution depends on. The loop is short. `init_samples` "
         "returns an image of zeros, and a uniform random number for each site; the inverse cumulative distribution "
         "of the site at this number is the value of the site:"
     )
@@ -167,8 +163,8 @@ def add_cached_sampling(page: Page, digits: Digits, small: Thumbnails) -> None:
     page.paragraph(
         "The PixelCNN has fewer steps than pixels. Its kernels reach only three columns to the right in the rows "
         "above. So a pixel can be drawn while the row above is still being drawn, if the row above is four columns "
-        f"ahead. This is a wavefront. For 28×28 = {large.domain.sites} pixels it takes {len(large.schedule)} steps, "
-        "and no path connects two sites of the same step."
+        f"ahead. This is a wavefront. For 28×28 = {large.domain.sites} pixels it takes "
+        f"{len(large.sampler().schedule)} steps, and no path connects two sites of the same step."
     )
     _add_row_sampling(page, digits.pixelcnn, small.model)
 
@@ -180,9 +176,9 @@ def row_schedule(domain: Domain) -> Schedule:
 
 def _add_row_sampling(page: Page, model: PixelCNN, small: MADE) -> None:
     """Add a comparison of sampling by whole rows with sampling by wavefront."""
-    rows, own = row_schedule(model.domain), sample(model, NUM_SAMPLES, SEED)
+    rows, own = row_schedule(model.domain), sample(model, NUM_SAMPLES, seed=SEED)
     *_, last = sample_in_steps(model, NUM_SAMPLES, seed=SEED, schedule=rows)
-    apart = float((log_prob_in_steps(model, own, model.schedule) - model.log_prob(own)).detach().abs().max())
+    apart = float((log_prob_in_steps(model, own, model.sampler().schedule) - model.log_prob(own)).detach().abs().max())
     with torch.no_grad():
         nats = [float(-model.log_prob(x).mean()) for x in (own, last.x)]
         every = torch.cat(list(small.domain.outcomes()))
@@ -203,20 +199,22 @@ def _add_row_sampling(page: Page, model: PixelCNN, small: MADE) -> None:
 def _measure_work(name: str, model: AutoregressiveModel) -> tuple[list[str], str]:
     """Return a table row on the work, and a text on the images and the time."""
     hand = partial(sample_naively, model, NUM_IMAGES, seed=SEED)
-    (drawn, fast), (looped, slow) = (_time_shortest(work) for work in (partial(sample, model, NUM_IMAGES, SEED), hand))
-    draw = Drawing(site_noise(SEED, [(datum, 0) for datum in range(NUM_IMAGES)], model.domain.sites))
+    (drawn, fast), (looped, slow) = (
+        _time_shortest(work) for work in (partial(sample, model, NUM_IMAGES, seed=SEED), hand)
+    )
+    draw = InverseCDFDraw(site_noise(SEED, [(datum, 0) for datum in range(NUM_IMAGES)], model.domain.sites))
 
     def step() -> None:
         (-model.log_prob(drawn).mean()).backward()  # type: ignore[no-untyped-call]
 
     def stepwise() -> Tensor:  # torch's steps can be counted, those of MADE's compiled loop cannot
-        return walk(model, NUM_IMAGES, lambda sites, conditionals: draw(sites, conditionals))
+        return decode(model.sampler(), NUM_IMAGES, lambda sites, conditionals: draw(sites, conditionals))
 
     with evaluating(model):
         unit = count_multiply_adds(lambda: model.conditionals(drawn))
     shares = [count_multiply_adds(work) / unit for work in (step, hand, stepwise)]
     same = int((looped == drawn).flatten(1).all(1).sum())
-    row = [name, *(f"{share:.2f}" for share in shares), str(len(model.schedule))]
+    row = [name, *(f"{share:.2f}" for share in shares), str(len(model.sampler().schedule))]
     speed = f"`cr.sample` is about {slow / fast:.0f} times as fast"
     return row, f"{same} of {NUM_IMAGES} images of the {name} are equal, and {speed}"
 

@@ -10,9 +10,7 @@ from torch import Tensor
 
 from chainrule.figures import completions_figure, to_png
 from chainrule.formatting import with_error
-from chainrule.inference.complete import complete
-from chainrule.inference.evaluate import Evaluation, evaluate
-from chainrule.inference.impute import impute
+from chainrule.inference import Evaluation, complete, evaluate, impute
 from chainrule.learn.figures import order_figures as figures
 from chainrule.learn.formulas import add_formulas
 from chainrule.learn.lessons.orders_models import Digits, Thumbnails
@@ -226,7 +224,7 @@ def add_missing_values(page: Page, small: Thumbnails) -> None:
 
 def _distances(small: Thumbnails, evidence: Tensor) -> list[float]:
     """Return the mean total variation distance of each method to p(missing | observed) of its model."""
-    member = small.family.given(evidence.flatten())
+    member = small.family.condition(evidence.flatten())
     assert isinstance(member, MADE), "a family of all orders has a member for any evidence"
     ways = (
         (overwritten_sampling_probs, small.model),

@@ -13,7 +13,7 @@ from chainrule.data import Data, load_data
 from chainrule.domains import Levels
 from chainrule.figures import to_png
 from chainrule.formatting import fixed
-from chainrule.inference.evaluate import log_prob_all
+from chainrule.inference import compute_log_probs
 from chainrule.learn.figures.pixel_output_figures import (
     PixelHistogram,
     plot_gaussians,
@@ -36,8 +36,7 @@ from chainrule.learn.pixel_outputs import (
 )
 from chainrule.learn.source_code import read_source
 from chainrule.models import MADE, PixelCNN
-from chainrule.reports import Page
-from chainrule.reports.multi_stage_progress import StageProgress
+from chainrule.reports import Page, StageProgress
 from chainrule.training import fit
 
 BITS = math.log(2)
@@ -275,7 +274,7 @@ def add_network_comparison(page: Page, digits: Data, progress: StageProgress) ->
     for number, output in enumerate(OUTPUTS, 1):
         models[output.name] = train_made(digits, output.domain)
         progress(number / len(OUTPUTS))
-    nats = {name: -log_prob_all(model, test) for name, model in models.items()}
+    nats = {name: -compute_log_probs(model, test) for name, model in models.items()}
     rows = []
     for output in OUTPUTS:
         mine, apart = nats[output.name], nats[output.name] - nats["softmax"]

@@ -10,14 +10,13 @@ from torch import Tensor
 from chainrule.domains import Levels
 from chainrule.figures import to_png
 from chainrule.formatting import percent
-from chainrule.inference.evaluate import log_prob_all
+from chainrule.inference import compute_log_probs
 from chainrule.learn.figures.pixel_output_figures import LevelPrediction, plot_softmax
 from chainrule.learn.photographs import cut_patches, load_photograph
 from chainrule.learn.pixel_outputs import discretize_gaussian, level_nll, smoothed_frequencies
 from chainrule.models import PixelCNN
-from chainrule.models.base import evaluating
-from chainrule.reports import Page
-from chainrule.reports.multi_stage_progress import StageProgress
+from chainrule.reports import Page, StageProgress
+from chainrule.sampling import evaluating
 from chainrule.training import fit
 
 SIZE = 8
@@ -35,7 +34,7 @@ def add_softmax_examples(page: Page, progress: StageProgress) -> PixelCNN:
     model = PixelCNN(Levels((3, SIZE, SIZE), 256), blocks=1, features=48)
     fit(model, train, updates=120, batch_size=16, lr=1e-2, warmup=30, ema=0.98, precision="float32", progress=False)
     progress(0.9)
-    nats = -log_prob_all(model, test)
+    nats = -compute_log_probs(model, test)
     alone = level_nll(
         test.movedim(1, -1).flatten(0, -2), smoothed_frequencies(train.movedim(1, -1).flatten(0, -2), 256)
     )

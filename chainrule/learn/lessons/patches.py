@@ -16,7 +16,7 @@ from chainrule.domains import Binary
 from chainrule.learn.autoencoder import Autoencoder, fit_autoencoder
 from chainrule.learn.binary_likelihoods import cross_entropy, empirical_probs, sum_over_inputs
 from chainrule.models import MADE, Independent
-from chainrule.reports.multi_stage_progress import StageProgress
+from chainrule.reports import StageProgress
 from chainrule.training import fit
 
 TOP, LEFT, SIDE = 2, 2, 3

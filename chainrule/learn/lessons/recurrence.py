@@ -31,8 +31,7 @@ from chainrule.learn.recurrent_networks import (
     scale_spectral_radius,
 )
 from chainrule.learn.source_code import read_source
-from chainrule.reports import Page
-from chainrule.reports.multi_stage_progress import StageProgress
+from chainrule.reports import Page, StageProgress
 from chainrule.seeding import generator
 
 UNITS, STEPS = 32, 60

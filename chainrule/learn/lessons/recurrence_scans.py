@@ -22,8 +22,7 @@ from chainrule.learn.source_code import read_source
 from chainrule.models.image import ImageModel
 from chainrule.models.pixelcnn import PixelCNN
 from chainrule.models.pixelrnn import PixelRNN
-from chainrule.reports import Page
-from chainrule.reports.multi_stage_progress import StageProgress
+from chainrule.reports import Page, StageProgress
 from chainrule.seeding import generator
 
 SHOWN = (6, 7)
@@ -96,7 +95,8 @@ def add_row_lstm(page: Page) -> None:
         "recurrence-rows.gif",
     )
     page.paragraph(
-        "The program of the whole layer, with k = 3 (`kernels_of` gives a layer's weights, through their masks):"
+        "The program of the whole layer, with k = 3 (`get_kernels` returns the weights of a layer, multiplied by "
+        "their masks):"
     )
     page.code(read_source(PlainRowLSTM.scan), "python")
     page.paragraph(
@@ -313,7 +313,7 @@ def add_mistakes(page: Page) -> None:
     found = reports["shift up instead of down"]
     page.figure(
         to_png(
-            leak_figure(found, title=f"Shift up instead of down: {counted(int(found.wrong.sum()), 'leaking pair')}")
+            leak_figure(found, title=f"Shift up instead of down: {counted(int(found.leak_mask.sum()), 'leaking pair')}")
         ),
         "Left: the output with the most leaks, and the pixels that it sees. Right: the positions of the leaks "
         "relative to the pixel, over all pixels: the pixel itself, the pixels to its right, and the row below, which "
@@ -323,7 +323,7 @@ def add_mistakes(page: Page) -> None:
     )
     gates = reports["one mask for all gates"]
     names = "RGB"
-    pairs = ", ".join(f"{names[o]} sees {names[i]}" for o, i in gates.colours.nonzero().tolist())
+    pairs = ", ".join(f"{names[o]} sees {names[i]}" for o, i in gates.leaks_by_channel.nonzero().tolist())
     page.paragraph(
         "The last mistake concerns colours. One matrix product with 4h rows computes the four gates, and the "
         "features are in three groups: R, G, B. Mask B must be applied to each gate separately, h rows at a time. "
@@ -347,5 +347,5 @@ def find_leaks(model: PixelRNN) -> LeakReport:
     domain = model.domain
     layout = "n,c,h,w" if isinstance(domain, Binary) else "n,c,h,w,k"
     return check_leak(
-        lambda x: model.conditionals(x).logits, domain.shape, domain.levels, layout=layout, scale="levels"
+        lambda x: model.conditionals(x).logits, domain.shape, levels=domain.levels, layout=layout, scale="levels"
     )

@@ -43,11 +43,6 @@ def compare(
     Raises:
         ChainruleError: data without a split, `out` in use, or options that cannot be met.
         TrainingStopped: training was interrupted or broke down.
-
-    Example:
-        >>> import chainrule as cr
-        >>> options = CompareOptions(models=("made",), updates=100, arguments={"made": {"hidden": (20,)}})
-        >>> compare(cr.load_data("digits"), "runs/compared", options=options)  # doctest: +SKIP
     """
     out, options = Path(out), options or CompareOptions()
     _check(data)

@@ -1,4 +1,4 @@
-"""Pictures of a comparison, each with the words that go with it; every number in them is measured here."""
+"""The pictures of a comparison with their captions."""
 
 from __future__ import annotations
 
@@ -8,74 +8,81 @@ from torch import Tensor
 
 from chainrule.domains import Domain, Order, channel_name
 from chainrule.figures import receptive_field_comparison_figure, sample_grids_figure, to_png, training_time_figure
-from chainrule.reports import Picture, Section
-from chainrule.reports.trained_model import Trained
+from chainrule.reports.sections import Picture, Section
+from chainrule.reports.trained_model import TrainedModel
 
 
-def by_minutes(runs: Sequence[Trained], names: Sequence[str]) -> Section:
-    """Validation NLL by minutes, in the colours that the models of all these names have together."""
-    picture = Picture(
-        "minutes",
-        to_png(training_time_figure({run.name: run.history for run in runs}, names)),
-        "Validation NLL by minutes of training and validation, after each epoch; the beginning is cut off. The dot is "
-        "the epoch whose weights were kept, that with the lowest validation NLL.",
-        "Validation NLL of each model by minutes of training",
-    )
-    return Section("", "", [picture])
-
-
-def samples(drawn: Mapping[str, Tensor], test: Tensor, domain: Domain) -> Section:
-    """What each model drew, beside real data."""
-    count = len(next(iter(drawn.values())))
-    picture = Picture(
-        "samples",
-        to_png(sample_grids_figure({**drawn, "test images": test[:count]}, domain)),
-        f"The first {count} draws of each model, not selected, and the first test images.",
-        "Samples of each model, and test images",
-    )
-    return Section("", "", [picture])
-
-
-def fields(fields_: Mapping[str, Tensor | None], order: Order, domain: Domain) -> Section | None:
-    """What one pixel sees in each model, the last of its colours; none where no model says.
+def training_time_section(models: Sequence[TrainedModel], names: Sequence[str]) -> Section:
+    """Draw the validation NLL by minutes of training.
 
     Args:
-        fields_: each model's receptive field, bool [D, D]; None where it does not say.
+        models: the trained models.
+        names: the names of all models of the report, which give the colours.
     """
-    known = {name: seen for name, seen in fields_.items() if seen is not None}
+    figure = training_time_figure({model.name: model.history for model in models}, names=names)
+    caption = (
+        "Validation NLL by minutes of training and validation, after each epoch; the beginning is cut off. The dot is "
+        "the epoch whose weights were kept, that with the lowest validation NLL."
+    )
+    return _section("minutes", to_png(figure), caption, "Validation NLL of each model by minutes of training")
+
+
+def samples_section(samples: Mapping[str, Tensor], test: Tensor, domain: Domain) -> Section:
+    """Draw the samples of each model, and as many test images."""
+    count = len(next(iter(samples.values())))
+    figure = sample_grids_figure({**samples, "test images": test[:count]}, domain)
+    caption = f"The first {count} draws of each model, not selected, and the first test images."
+    return _section("samples", to_png(figure), caption, "Samples of each model, and test images")
+
+
+def receptive_field_section(fields: Mapping[str, Tensor | None], order: Order, domain: Domain) -> Section | None:
+    """Draw the receptive field of one pixel in each model; in colour, of the pixel's last channel.
+
+    Args:
+        fields: the receptive fields by the name of the model, bool [D, D]; None where the model does not know.
+        order: the order of the sites.
+        domain: a domain of images.
+
+    Returns:
+        None where no model knows its receptive field.
+    """
+    known = {name: field for name, field in fields.items() if field is not None}
     if not known:
         return None
-    row, column = telling_pixel(known, order, domain)
+    row, column = choose_pixel(known, order, domain)
     last = domain.shape[0] - 1
-    colours = (
+    in_colour = (
         f" It is the last of its colours, {channel_name(last, last + 1)}, that is predicted; another pixel counts as "
         "seen where at least one of its colours is."
     )
-    picture = Picture(
-        "receptive-fields",
-        to_png(receptive_field_comparison_figure(known, order, domain, last_site(row, column, domain))),
+    figure = receptive_field_comparison_figure(known, order, domain, last_site(row, column, domain))
+    caption = (
         f"What each model can see when it predicts the orange pixel (row {row}, column {column}), as it follows from "
-        f"kernels, masks and recurrences.{colours if last else ''}",
-        "Receptive field of one pixel in each model",
+        f"kernels, masks and recurrences.{in_colour if last else ''}"
     )
-    return Section("", "", [picture])
+    return _section("receptive-fields", to_png(figure), caption, "Receptive field of one pixel in each model")
 
 
-def telling_pixel(seen: Mapping[str, Tensor], order: Order, domain: Domain) -> tuple[int, int]:
-    """The pixel in the middle; where it sees all of its past in every model, one further down and left.
+def choose_pixel(fields: Mapping[str, Tensor], order: Order, domain: Domain) -> tuple[int, int]:
+    """Return the row and column of a pixel whose receptive fields differ between models, where there is one.
 
-    Of a single row or column, the last one: it is that of which most can be out of sight.
+    It is the central pixel, or, if this pixel depends on all of its past in every model, a pixel below and left of it.
+    Of a single row or column the last pixel takes the place of the latter: most pixels are before it.
     """
     _, height, width = domain.shape
-    middle, low = (height // 2, width // 2), (5 * height // 8, width // 4)
+    centre, low = (height // 2, width // 2), (5 * height // 8, width // 4)
     if 1 in (height, width):
         low = height - 1, width - 1
-    site = last_site(*middle, domain)
+    site = last_site(*centre, domain)
     before = order.past(site)
-    return low if all(bool(each[site].cpu()[before].all()) for each in seen.values()) else middle
+    return low if all(bool(field[site].cpu()[before].all()) for field in fields.values()) else centre
 
 
 def last_site(row: int, column: int, domain: Domain) -> int:
-    """The site of a pixel's last colour."""
-    colours, height, width = domain.shape
-    return ((colours - 1) * height + row) * width + column
+    """Return the site of the last channel of a pixel."""
+    channels, height, width = domain.shape
+    return ((channels - 1) * height + row) * width + column
+
+
+def _section(name: str, png: bytes, caption: str, alt: str) -> Section:
+    return Section("", "", [Picture(name, png, caption, alt)])

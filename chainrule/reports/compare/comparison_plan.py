@@ -1,10 +1,10 @@
-"""The plan of a comparison: every model with its size, settings and number of updates, fixed before training begins."""
+"""The plan of a comparison: the arguments, settings and number of updates of each run, fixed before training begins."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,35 +15,46 @@ from chainrule.domains import Domain, Grid
 from chainrule.errors import ChainruleError
 from chainrule.files import refuse_existing, remove_partial_writes
 from chainrule.formatting import counted, duration, rough
-from chainrule.models.base import AutoregressiveModel
+from chainrule.models import AutoregressiveModel
 from chainrule.progress import ProgressBar
-from chainrule.reports.compare.families import FAMILIES, INDEPENDENT, RECURRENT, SETTLED, names_for, settings_for
-from chainrule.reports.compare.timing import Pace, measure
+from chainrule.reports.compare.model_families import (
+    ABLATION_FAMILIES,
+    BASELINE,
+    FAMILIES,
+    RESERVED_SETTINGS,
+    names_for,
+    settings_for,
+)
+from chainrule.reports.compare.update_timing import UpdateTiming, measure_timing
 from chainrule.training import as_settings
 
 FORMAT = 1
 PLAN = "plan.json"
-SAMPLES = 16
-"""Drawn from each model unless another number is asked for."""
-MINUTES = 2.0
-"""The budget of each model, where none is given."""
-VARIANTS = {"neither": (False, False), "skip": (False, True), "residual": (True, False), "both": (True, True)}
-"""Of an ablation: whether there are residual connections, and skip connections."""
+DEFAULT_SAMPLES = 16
+"""The default number of samples from each model."""
+DEFAULT_MINUTES = 2.0
+"""The default budget of each model."""
+ABLATION_VARIANTS = {"neither": (False, False), "skip": (False, True), "residual": (True, False), "both": (True, True)}
+"""The variants of an ablation: whether there are residual connections, and whether there are skip connections."""
 
 
 @dataclass(frozen=True)
-class Terms:
-    """What is asked of a comparison.
+class CompareOptions:
+    """The models of a comparison, and their budget.
 
     Attributes:
-        models: names of families; None for all that take such data.
-        minutes: of training and validation, for each model; MINUTES if neither they nor updates are given.
-        updates: for each model, instead of minutes.
-        arguments: of models, by the name of the family, in place of their defaults.
-        settings: of training, for all, in place of the defaults; none of `SETTLED`.
-        samples: how many each model draws; None for SAMPLES.
+        models: the names of families; None for all families that take such data.
+        minutes: the minutes of training and validation for each model; 2 if neither minutes nor updates are given.
+        updates: the number of updates for each model, instead of minutes.
+        arguments: arguments of models by the name of the family, which replace the defaults.
+        settings: settings of training for all models, which replace the defaults; none of `RESERVED_SETTINGS`.
+        samples: the number of samples from each model; None for 16.
         ablation: a recurrent family that is also trained with and without residual and skip connections.
-        seed: of weights, of the order of the data, and of the samples.
+        seed: draws the weights, the order of the training data, and the samples.
+
+    Example:
+        >>> CompareOptions(models=("made",), updates=5000).budget
+        '5,000 updates'
     """
 
     models: tuple[str, ...] | None = None
@@ -56,52 +67,60 @@ class Terms:
     seed: int = 0
 
     def check(self, names: tuple[str, ...]) -> None:
-        """Raises ChainruleError for terms that cannot be met by families of these names."""
+        """Check that the options can be met by the families of these names.
+
+        Raises:
+            ChainruleError: options that contradict each other, or values that they do not take.
+        """
         if self.minutes is not None and self.updates is not None:
             raise ChainruleError("minutes and updates are both given; give one of them as the budget")
         if self.minutes is not None and not 0 < self.minutes < math.inf:
             raise ChainruleError(f"minutes must be above 0, not {self.minutes:g}")
         if self.updates is not None and self.updates < 1:
             raise ChainruleError(f"updates must be at least 1, not {self.updates}")
-        if settled := [name for name in SETTLED if name in self.settings]:
+        if reserved := [name for name in RESERVED_SETTINGS if name in self.settings]:
             raise ChainruleError(
-                f"settings of training name {' and '.join(settled)}, which the terms settle; give seed, and minutes or "
-                "updates, as terms of their own"
+                f"settings of training name {' and '.join(reserved)}, which follow from the options of the comparison; "
+                "give seed, and minutes or updates, as options of their own"
             )
         if self.samples is not None and self.samples < 1:
             raise ChainruleError(f"samples must be at least 1, not {self.samples}")
-        if self.ablation is not None and self.ablation not in RECURRENT:
-            raise ChainruleError(f"ablation takes {' or '.join(RECURRENT)}, not {self.ablation!r}")
+        if self.ablation is not None and self.ablation not in ABLATION_FAMILIES:
+            raise ChainruleError(f"ablation takes {' or '.join(ABLATION_FAMILIES)}, not {self.ablation!r}")
         used = {*names, *([self.ablation] if self.ablation else [])}
         for name in self.arguments:
             if self.arguments[name] and name not in used:
                 raise ChainruleError(f"options are given for {name}, which is not compared; it is {', '.join(names)}")
 
     @property
-    def chosen_minutes(self) -> float | None:
-        """The budget in minutes, if it is not one in updates."""
-        return self.minutes or (MINUTES if self.updates is None else None)
+    def budget_minutes(self) -> float | None:
+        """The budget in minutes; None if it is a number of updates."""
+        return self.minutes or (DEFAULT_MINUTES if self.updates is None else None)
 
     @property
     def budget(self) -> str:
-        """In words."""
+        """The budget in words."""
         if self.updates is not None:
             return counted(self.updates, "update")
-        return counted(self.minutes or MINUTES, "minute")
+        return counted(self.minutes or DEFAULT_MINUTES, "minute")
+
+    def count_updates(self, timing: UpdateTiming) -> int:
+        """Return the number of updates that the budget allows a model of that timing."""
+        return self.updates or timing.count_updates(self.minutes or DEFAULT_MINUTES)
 
 
 @dataclass(frozen=True)
 class Job:
-    """One run.
+    """One run of a comparison.
 
     Attributes:
-        family: the name of its family.
-        title: its name in reports.
-        folder: of the run, within that of the comparison.
-        arguments: of the model.
-        settings: of training; they name the updates.
-        seconds: that training is expected to take.
-        sampling: that drawing the samples is.
+        family: the name of the family.
+        title: the name of the model in reports.
+        folder: the folder of the run within the folder of the comparison.
+        arguments: the arguments of the model.
+        settings: the settings of training, which include the number of updates.
+        training_seconds: the expected duration of training.
+        sampling_seconds: the expected duration of sampling.
     """
 
     family: str
@@ -109,22 +128,27 @@ class Job:
     folder: str
     arguments: dict[str, Any]
     settings: dict[str, Any]
-    seconds: float = 0.0
-    sampling: float = 0.0
+    training_seconds: float = 0.0
+    sampling_seconds: float = 0.0
 
-    def model(self, domain: Domain, seed: int) -> AutoregressiveModel:
-        """Its model, as it begins."""
+    @property
+    def is_baseline(self) -> bool:
+        """Whether this is the run of the baseline, which is not trained."""
+        return self.family == BASELINE
+
+    def make_model(self, domain: Domain, seed: int) -> AutoregressiveModel:
+        """Return the model before training."""
         return FAMILIES[self.family].make(domain, self.arguments, seed)
 
 
 @dataclass(frozen=True)
-class Plan:
+class ComparisonPlan:
     """All runs of a comparison.
 
     Attributes:
-        samples: how many each model draws.
-        jobs: one a model; the first is the yardstick.
-        ablation: one for each of `VARIANTS`, in their order, or none; one of them may be among `jobs` too.
+        samples: the number of samples from each model.
+        jobs: one job for each model; the first is the baseline.
+        ablation: one job for each of `ABLATION_VARIANTS`, in their order, or none; one of them may be in `jobs` too.
     """
 
     samples: int
@@ -133,142 +157,153 @@ class Plan:
 
     @property
     def runs(self) -> list[Job]:
-        """Each once."""
+        """All jobs, each once."""
         return list({job.folder: job for job in (*self.jobs, *self.ablation)}.values())
 
 
-def open_plan(terms: Terms, data: Data, out: Path, resume: bool, shown: ProgressBar) -> Plan:
-    """The plan in `out`, where one is resumed; or a new one, written there.
+def open_plan(options: CompareOptions, data: Data, out: Path, *, resume: bool, bar: ProgressBar) -> ComparisonPlan:
+    """Return the plan in `out` if it is resumed, else make a plan and write it there.
 
     Raises:
-        ChainruleError: `out` is in use, was made on other terms, or is damaged; or terms that cannot be met.
+        ChainruleError: `out` is in use, has a plan of other options, or is damaged; or options that cannot be met.
     """
-    names = names_for(data.domain, terms.models)
-    terms.check(names)
-    asked = _asked(terms, data)
-    if resume and _begun(out):
-        return _read(out / PLAN, asked)
+    names = names_for(data.domain, options.models)
+    options.check(names)
+    requested = _as_json(options, data)
+    if resume and _has_plan(out):
+        return _read_plan(out / PLAN, requested)
     refuse_existing(out)
-    plan = _make(terms, names, data, shown)
-    write_json(out / PLAN, {"format": FORMAT, "asked": asked, **asdict(plan)})
+    plan = _make_plan(options, names, data, bar)
+    write_json(out / PLAN, {"format": FORMAT, "options": requested, **asdict(plan)})
     return plan
 
 
-def _begun(out: Path) -> bool:
-    """Is there a plan? What a killed process left half written goes."""
+def _has_plan(out: Path) -> bool:
+    """Return whether there is a plan; remove what a killed process has left half written."""
     try:
         remove_partial_writes(out)
         return (out / PLAN).exists()
-    except (OSError, ValueError):  # no name for a folder
+    except (OSError, ValueError):  # no valid name of a folder
         return False
 
 
-def _asked(terms: Terms, data: Data) -> dict[str, Any]:
-    """The terms and the data, as plain JSON values."""
+def _as_json(options: CompareOptions, data: Data) -> dict[str, Any]:
+    """Return the options and the fingerprints of the data as plain JSON values."""
     digests = {name: split.digest for name in ("train", "valid", "test") if (split := getattr(data, name))}
-    plain = {**asdict(terms), "preprocessing": data.preprocessing.to_dict(), "data": digests}
+    plain = {**asdict(options), "preprocessing": data.preprocessing.to_dict(), "data": digests}
     return dict(json.loads(json.dumps(plain)))
 
 
-def _read(path: Path, asked: dict[str, Any]) -> Plan:
-    """The plan that was written.
+def _read_plan(path: Path, requested: Mapping[str, Any]) -> ComparisonPlan:
+    """Read a plan that was made with the requested options.
 
     Raises:
-        ChainruleError: it is damaged, or was made on other terms.
+        ChainruleError: the plan is damaged, or was made with other options.
     """
     contents = read_json(path)
-    before = contents.get("asked")
-    if contents.get("format") != FORMAT or not isinstance(before, dict):
+    written = contents.get("options")
+    if contents.get("format") != FORMAT or not isinstance(written, dict):
         raise ChainruleError(f"{path} is damaged, or of another version; start a new comparison")
-    for name in asked:
-        if before.get(name) != asked[name]:
+    for name in requested:
+        if written.get(name) != requested[name]:
             raise ChainruleError(
-                f"{path.parent} was made with {name} = {before.get(name)}, and this is {asked[name]}; "
+                f"{path.parent} was made with {name} = {written.get(name)}, and this is {requested[name]}; "
                 "resume with the same, or start a new comparison"
             )
     try:
         jobs, ablation = (tuple(Job(**job) for job in contents[key]) for key in ("jobs", "ablation"))
-        return Plan(int(contents["samples"]), jobs, ablation)
+        return ComparisonPlan(int(contents["samples"]), jobs, ablation)
     except (KeyError, TypeError, ValueError) as error:
         raise ChainruleError(f"{path} is damaged ({error}); start a new comparison") from None
 
 
-def _make(terms: Terms, names: tuple[str, ...], data: Data, shown: ProgressBar) -> Plan:
-    """A new plan, from how long updates take here."""
-    domain, seed = data.domain, terms.seed
-    if not isinstance(domain, Grid):
+def _make_plan(options: CompareOptions, names: tuple[str, ...], data: Data, bar: ProgressBar) -> ComparisonPlan:
+    """Make a plan, from the measured duration of updates."""
+    if not isinstance(data.domain, Grid):
         raise ChainruleError(
             f"{data.source} is a table, and compare takes images or rows of levels; train and evaluate models of it"
         )
-    jobs = []
-    for name in (INDEPENDENT, *names):
-        family = FAMILIES[name]
-        chosen = family.arguments(domain, terms.arguments.get(name, {}))
-        jobs.append(Job(name, family.title, name, chosen, {**settings_for(name, terms.settings), "seed": seed}))
-    for job in jobs:  # before the first is timed, it is known that all can be made
+    jobs = [_new_job(name, options, data.domain) for name in (BASELINE, *names)]
+    for job in jobs:  # all models are known to be valid before the first one is timed
         as_settings(job.settings)
-        job.model(domain, seed)
-    ablation = _variants(terms, domain)
-    samples = terms.samples or SAMPLES
-    jobs = [_budgeted(job, terms, _timed(job, terms, data, samples, shown)) for job in jobs]
-    return Plan(samples, tuple(jobs), _ablation(terms, jobs, ablation, data, shown))
+        job.make_model(data.domain, options.seed)
+    variants = _ablation_jobs(options, data.domain)
+    samples = options.samples or DEFAULT_SAMPLES
+    jobs = [_with_budget(job, options, _time_job(job, options, data, samples, bar)) for job in jobs]
+    return ComparisonPlan(samples, tuple(jobs), _plan_ablation(options, jobs, variants, data, bar))
 
 
-def _timed(job: Job, terms: Terms, data: Data, samples: int, shown: ProgressBar) -> Pace:
-    """How long its updates take, in a line of its own; nothing is said of the yardstick, which takes none."""
-    shown.note(f"timing {job.title}")
-    pace = measure(job.model(data.domain, terms.seed), job.settings, data, samples)
-    if job.family != INDEPENDENT:
-        updates = _updates(terms, pace)
-        shown.print(
-            f"timed {job.title}: {rough(pace.mean)} s an update, with its share of validation; "
-            f"{counted(updates, 'update')} in about {duration(updates * pace.mean)}"
+def _new_job(name: str, options: CompareOptions, domain: Domain) -> Job:
+    """Return the job of a family without a budget."""
+    family = FAMILIES[name]
+    arguments = family.arguments(domain, options.arguments.get(name, {}))
+    return Job(name, family.title, name, arguments, {**settings_for(name, options.settings), "seed": options.seed})
+
+
+def _time_job(job: Job, options: CompareOptions, data: Data, samples: int, bar: ProgressBar) -> UpdateTiming:
+    """Time a job, and print the result, except for the baseline, which is not trained."""
+    bar.note(f"timing {job.title}")
+    model = job.make_model(data.domain, options.seed)
+    timing = measure_timing(model, job.settings, data, samples=samples)
+    if not job.is_baseline:
+        updates, seconds = options.count_updates(timing), timing.seconds_per_update
+        bar.print(
+            f"timed {job.title}: {rough(seconds)} s an update, with its share of validation; "
+            f"{counted(updates, 'update')} in about {duration(updates * seconds)}"
         )
-    return pace
+    return timing
 
 
-def _updates(terms: Terms, pace: Pace) -> int:
-    """As many as are asked for, or as the minutes have time for."""
-    return terms.updates or pace.updates(terms.minutes or MINUTES)
+def _with_budget(job: Job, options: CompareOptions, timing: UpdateTiming, same_as: Job | None = None) -> Job:
+    """Return the job with the updates of the budget, or of another job; the baseline keeps its one update."""
+    if job.is_baseline:
+        training = timing.update + timing.validation
+        return replace(job, training_seconds=training, sampling_seconds=timing.sampling)
+    updates = options.count_updates(timing) if same_as is None else int(same_as.settings["updates"])
+    return replace(
+        job,
+        settings={**job.settings, "updates": updates},
+        training_seconds=updates * timing.seconds_per_update,
+        sampling_seconds=timing.sampling,
+    )
 
 
-def _budgeted(job: Job, terms: Terms, pace: Pace, like: Job | None = None) -> Job:
-    """The job with as many updates as the budget allows, or as another has; the yardstick stays as it is."""
-    if job.family == INDEPENDENT:
-        return replace(job, seconds=pace.update + pace.validation, sampling=pace.sampling)
-    updates = _updates(terms, pace) if like is None else int(like.settings["updates"])
-    settings = {**job.settings, "updates": updates}
-    return replace(job, settings=settings, seconds=updates * pace.mean, sampling=pace.sampling)
+def _ablation_jobs(options: CompareOptions, domain: Domain) -> list[Job]:
+    """Return the jobs of the ablation without a budget.
 
-
-def _variants(terms: Terms, domain: Domain) -> list[Job]:
-    """The jobs of the ablation, before their budget; models that cannot be made are found here."""
-    if terms.ablation is None:
+    Raises:
+        ChainruleError: a variant that cannot be made.
+    """
+    if options.ablation is None:
         return []
-    family, settings = FAMILIES[terms.ablation], settings_for(terms.ablation, terms.settings)
-    chosen = family.arguments(domain, terms.arguments.get(terms.ablation, {}))
-    made = []
-    for name, (residual, skip) in VARIANTS.items():
-        arguments = {**chosen, "residual": residual, "skip": skip}
-        folder = f"ablation/{terms.ablation}-{name}"
-        job = Job(terms.ablation, f"{family.title}, {name}", folder, arguments, {**settings, "seed": terms.seed})
-        job.model(domain, terms.seed)
-        made.append(job)
-    return made
+    base = _new_job(options.ablation, options, domain)
+    jobs = []
+    for name, (residual, skip) in ABLATION_VARIANTS.items():
+        arguments = {**base.arguments, "residual": residual, "skip": skip}
+        folder = f"ablation/{base.family}-{name}"
+        job = replace(base, title=f"{base.title}, {name}", folder=folder, arguments=arguments)
+        job.make_model(domain, options.seed)
+        jobs.append(job)
+    return jobs
 
 
-def _ablation(terms: Terms, jobs: list[Job], variants: list[Job], data: Data, shown: ProgressBar) -> tuple[Job, ...]:
-    """The variants with their budget: that of the family's own run, which stands for the variant that it equals."""
-    own = next((job for job in jobs if job.family == terms.ablation), None)
+def _plan_ablation(
+    options: CompareOptions, jobs: Sequence[Job], variants: Sequence[Job], data: Data, bar: ProgressBar
+) -> tuple[Job, ...]:
+    """Return the variants with the budget of the family's own run, which replaces the variant that equals it.
+
+    Without such a run all variants have the updates of the slowest one.
+    """
+    own = next((job for job in jobs if job.family == options.ablation), None)
     if not variants or own is None:
-        paces = {job.folder: _timed(job, terms, data, 1, shown) for job in variants}
-        slowest = max(paces.values(), key=lambda pace: pace.mean, default=None)
-        return tuple(_budgeted(job, terms, slowest) for job in variants if slowest)
-    alike = own.model(data.domain, terms.seed).arguments
-    told = []
-    for job in variants:
-        if job.model(data.domain, terms.seed).arguments == alike:
-            told.append(own)
-        else:
-            told.append(_budgeted(job, terms, Pace(own.seconds / own.settings["updates"], 0.0, 1), own))
-    return tuple(told)
+        timings = [_time_job(job, options, data, 1, bar) for job in variants]
+        slowest = max(timings, key=lambda timing: timing.seconds_per_update, default=None)
+        return tuple(_with_budget(job, options, slowest) for job in variants if slowest)
+    timing = UpdateTiming(own.training_seconds / own.settings["updates"], 0.0, 1)
+    own_arguments = own.make_model(data.domain, options.seed).arguments
+    return tuple(
+        own
+        if job.make_model(data.domain, options.seed).arguments == own_arguments
+        else _with_budget(job, options, timing, own)
+        for job in variants
+    )

@@ -19,7 +19,7 @@ SMALL_IMAGE, SHALLOW, DEEP = 256, 3, 7
 """Images of up to 256 pixels get 3 layers by default, larger ones the 7 layers of the paper."""
 
 BASELINE = "independent"
-"""The family that is always there: its frequencies are counted, it is not trained, and it is not one of the compared."""
+"""The family that is always there and not compared: it is not trained, since the data give its frequencies."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ DEFAULT_SETTINGS = {"lr": 5e-3, "batch_size": 50, "warmup": 50, "weight_decay": 
 BASELINE_SETTINGS: dict[str, Any] = {
     "updates": 1, "optimiser": "sgd", "lr": 1e-12, "weight_decay": 0.0, "warmup": 0,
 }  # fmt: skip
-"""The settings that make a run of the baseline, whose frequencies are counted: one update, too small to change its NLL."""
+"""The settings of the baseline, which make a run without training: one update, too small to change its NLL."""
 RESERVED_SETTINGS = ("epochs", "updates", "seed")
 """The settings of training that follow from the options of the comparison."""
 

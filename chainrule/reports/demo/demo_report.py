@@ -1,4 +1,4 @@
-"""The demo's report: what was done, what came out, and how to read it."""
+"""The report of the demo: the results, how to read them, the checks and the settings."""
 
 from __future__ import annotations
 
@@ -11,102 +11,109 @@ import torch
 
 from chainrule.checks import CheckReport
 from chainrule.data import Data
-from chainrule.reports import Page, Picture, Section, tell_sections
-from chainrule.reports.demo.plans import SPLIT_SEED
-from chainrule.reports.demo.work import Run
+from chainrule.reports.demo.demo_training import DemoRun
+from chainrule.reports.demo.training_plans import SPLIT_SEED
+from chainrule.reports.page import Page
+from chainrule.reports.sections import Picture, Section, add_sections
 from chainrule.reports.trained_model import (
-    DIFFERENCES,
-    PARAMETERS,
-    bits,
+    DIFFERENCES_CAPTION,
+    PARAMETERS_NOTE,
+    describe_settings,
     difference_row,
-    nats,
-    settings_of,
+    format_bits,
+    format_nats,
+    split_values,
     uniform_row,
-    values,
 )
 from chainrule.training import Settings
 from chainrule.version import __version__
 
-TRAINING = [field.name for field in fields(Settings)] + ["epoch kept"]
+TRAINING_SETTINGS = [field.name for field in fields(Settings)] + ["epoch kept"]
 COLUMNS = ("model", "test NLL (nats)", "bits/dim", "parameters", "time (s)")
 
 
 @dataclass(frozen=True)
-class Chapter:
-    """All there is to tell of one data set."""
+class DatasetResults:
+    """The models of one data set and their pictures."""
 
     title: str
     data: Data
-    runs: Sequence[Run]
+    runs: Sequence[DemoRun]
     sections: Sequence[Section]
 
 
 @dataclass(frozen=True)
-class Story:
-    """All there is to tell.
+class DemoReport:
+    """The contents of the report.
 
     Attributes:
-        chapters: one a data set.
-        masks: on how the models work.
-        laws: what the check of each model of the first chapter found.
-        seed: of weights, orders and draws.
-        seconds: that all of it took.
+        datasets: the results of each data set.
+        masks: the pictures of masks and receptive fields.
+        checks: the report of `check_model` on each model of the first data set, by the model's name.
+        seed: the seed of weights, orders and samples.
+        seconds: the duration of the demo.
     """
 
-    chapters: Sequence[Chapter]
+    datasets: Sequence[DatasetResults]
     masks: Sequence[Section]
-    laws: Mapping[str, CheckReport]
+    checks: Mapping[str, CheckReport]
     seed: int
     seconds: float
 
     @property
     def pictures(self) -> list[Picture]:
-        """All of them."""
-        sections = [*(section for chapter in self.chapters for section in chapter.sections), *self.masks]
+        """All pictures."""
+        sections = [*(section for dataset in self.datasets for section in dataset.sections), *self.masks]
         return [picture for section in sections for picture in section.pictures]
 
     @property
-    def best(self) -> Run:
-        """Of the first data set, the model with the lowest validation NLL."""
-        return min(self.chapters[0].runs, key=lambda run: run.history.best_row.valid_nats)
+    def best(self) -> DemoRun:
+        """The model with the lowest validation NLL on the first data set."""
+        return min(self.datasets[0].runs, key=lambda run: run.history.best_row.valid_nats)
 
 
-def write_report(story: Story, path: Path) -> None:
-    """The whole report as one HTML file."""
+def write_report(report: DemoReport, path: Path) -> None:
+    """Write the report as one HTML file.
+
+    Raises:
+        ChainruleError: the file cannot be written.
+    """
     page = Page("Four families of models of handwritten digits")
-    introduce(page, story)
-    for chapter in story.chapters:
-        page.heading(chapter.title[0].upper() + chapter.title[1:])
-        tell_results(page, chapter.runs)
-        tell_sections(page, chapter.sections)
+    add_introduction(page, report)
+    for dataset in report.datasets:
+        page.heading(dataset.title[0].upper() + dataset.title[1:])
+        add_results(page, dataset.runs)
+        add_sections(page, dataset.sections)
     page.heading("How the models keep from seeing what they predict")
-    tell_sections(page, story.masks)
-    tell_laws(page, story.laws)
-    tell_settings(page, story)
-    tell_what_next(page, story.best.folder)
+    add_sections(page, report.masks)
+    add_checks(page, report.checks)
+    add_settings(page, report)
+    add_next_steps(page, report.best.folder)
     page.write(path)
 
 
-def introduce(page: Page, story: Story) -> None:
-    """What was done, the idea behind it, the models, and how to read what came out."""
-    tell_data(page, story)
-    tell_idea(page)
-    tell_models(page)
-    tell_units(page)
+def add_introduction(page: Page, report: DemoReport) -> None:
+    """Add the data, the product rule, the models, and the units of the results."""
+    add_data(page, report)
+    add_product_rule(page)
+    add_models(page)
+    add_units(page)
 
 
-def tell_data(page: Page, story: Story) -> None:
-    data = story.chapters[0].data
-    train, valid, test = (len(values(split)) for split in (data.train, data.valid, data.test))
+def add_data(page: Page, report: DemoReport) -> None:
+    """Add the data and their split."""
+    data = report.datasets[0].data
+    train, valid, test = (len(split_values(split)) for split in (data.train, data.valid, data.test))
     page.paragraph(
         f"scikit-learn's {train + valid + test} images of handwritten digits, 8×8 pixels, once with binary pixels (1 "
         f"from half of full scale on) and once with their 17 gray levels. {train} images train the models, {valid} "
         f"validation images choose the epoch that is kept, and {test} test images are scored once, at the end. Every "
-        f"number and picture on this page comes from this one run, which took {story.seconds:.0f} seconds."
+        f"number and picture on this page comes from this one run, which took {report.seconds:.0f} seconds."
     )
 
 
-def tell_idea(page: Page) -> None:
+def add_product_rule(page: Page) -> None:
+    """Add the factorisation of the distribution."""
     page.heading("The idea")
     page.formula("p(x) = p(x_{1}) · p(x_{2} ∣ x_{1}) · p(x_{3} ∣ x_{1}, x_{2}) · … · p(x_{D} ∣ x_{1}, …, x_{D−1})")
     page.paragraph(
@@ -116,11 +123,12 @@ def tell_idea(page: Page) -> None:
     )
 
 
-def tell_models(page: Page) -> None:
+def add_models(page: Page) -> None:
+    """Add a list of the models."""
     page.points([
         "Independent: every pixel has a distribution of its own, whatever the others are. All others have to beat it.",
         "MADE: a fully connected network; masks cut all paths from a pixel to its own prediction and to earlier ones. "
-        "Here it also has masked weights straight from inputs to outputs (`direct`), an option of the paper's.",
+        "Here it also has masked weights from inputs straight to outputs (`direct_connections`), as in its paper.",
         "PixelCNN: a stack of convolutions; masks leave each only the rows above and the pixels to the left. Here it "
         "also learns a bias for each position (`position_bias`), which the paper's models do not have; so do the next "
         "two.",
@@ -131,7 +139,8 @@ def tell_models(page: Page) -> None:
     ])  # fmt: skip
 
 
-def tell_units(page: Page) -> None:
+def add_units(page: Page) -> None:
+    """Add the meaning of NLL, its standard error, and bits/dim."""
     page.heading("How to read the numbers")
     page.paragraph(
         "NLL is the negative log-likelihood −ln p(x), in nats: the sum over all pixels of −ln "
@@ -142,50 +151,55 @@ def tell_units(page: Page) -> None:
     )
 
 
-def tell_results(page: Page, runs: Sequence[Run]) -> None:
+def add_results(page: Page, runs: Sequence[DemoRun]) -> None:
+    """Add the tables of results and of differences."""
     domain, n = runs[0].model.domain, runs[0].test.n
     caption = (
-        f"NLL of {n} test images ± its standard error. “Uniform” gives every value the same probability. {PARAMETERS} "
-        "The time is that of training and validation."
+        f"NLL of {n} test images ± its standard error. “Uniform” gives every value the same probability. "
+        f"{PARAMETERS_NOTE} The time is that of training and validation."
     )
     page.table(COLUMNS, [(*uniform_row(domain), "0", "0"), *map(result_row, runs)], caption)
-    page.table(("difference", "nats"), [difference_row(*pair) for pair in pairwise(runs)], DIFFERENCES)
+    page.table(("difference", "nats"), [difference_row(*pair) for pair in pairwise(runs)], DIFFERENCES_CAPTION)
 
 
-def result_row(run: Run) -> tuple[str, ...]:
-    """A run as a row of the table, in the report and in the terminal."""
-    return run.name, nats(run.test), bits(run.test), f"{run.parameters:,}", f"{run.seconds:.1f}"
+def result_row(run: DemoRun) -> tuple[str, ...]:
+    """Return a row of the table of results, for the report and for the terminal."""
+    return run.name, format_nats(run.test), format_bits(run.test), f"{run.parameters:,}", f"{run.seconds:.1f}"
 
 
-def tell_laws(page: Page, laws: Mapping[str, CheckReport]) -> None:
+def add_checks(page: Page, reports: Mapping[str, CheckReport]) -> None:
+    """Add the table of the checks of the models, and the findings of the last model."""
     page.heading("Are these proper densities?")
     page.paragraph(
         "An NLL means nothing if a model sees what it predicts: it would look far better than it is. So the trained "
-        "models of binary digits were checked, as `chainrule check` does. What was run, or why not, is told "
-        "below the table."
+        "models of binary digits were checked, as `chainrule check` does. The list below the table "
+        "says what was run, or why it was not."
     )
-    names = list(laws)
-    findings = list(zip(*(laws[name].findings for name in names), strict=True))
+    names = list(reports)
+    findings = list(zip(*(reports[name].findings for name in names), strict=True))
     page.table(("law", *names), [(row[0].law, *(each.status for each in row)) for row in findings])
-    page.points([f"{finding.law} ({names[-1]}): {finding.detail}" for finding in laws[names[-1]].findings])
+    page.points([f"{finding.law} ({names[-1]}): {finding.detail}" for finding in reports[names[-1]].findings])
 
 
-def tell_settings(page: Page, story: Story) -> None:
+def add_settings(page: Page, report: DemoReport) -> None:
+    """Add the arguments of the models and the settings of training."""
     page.heading("Settings")
     page.paragraph(
         "Sizes and settings were chosen beforehand by validation NLL, on this same split of the images (that of "
-        f"seed {SPLIT_SEED}). This run's seed is {story.seed}: it draws the initial weights, MADE's hidden degrees, "
+        f"seed {SPLIT_SEED}). This run's seed is {report.seed}: it draws the initial weights, MADE's hidden degrees, "
         f"the order of the training images, and the samples. chainrule {__version__}, torch {torch.__version__}, "
         f"threads: {torch.get_num_threads()}."
     )
-    for chapter in story.chapters:
-        columns = [settings_of(run) for run in chapter.runs]
-        keys = sorted(dict.fromkeys(chain.from_iterable(columns)), key=TRAINING.__contains__)  # the models' own first
+    for dataset in report.datasets:
+        columns = [describe_settings(run) for run in dataset.runs]
+        names = dict.fromkeys(chain.from_iterable(columns))
+        keys = sorted(names, key=TRAINING_SETTINGS.__contains__)  # the arguments of the models first
         rows = [(key, *(column.get(key, "–") for column in columns)) for key in keys]
-        page.table(["", *(run.name for run in chapter.runs)], rows, chapter.title)
+        page.table(["", *(run.name for run in dataset.runs)], rows, dataset.title)
 
 
-def tell_what_next(page: Page, folder: Path) -> None:
+def add_next_steps(page: Page, folder: Path) -> None:
+    """Add the commands that use a trained model."""
     page.heading("Go on from here")
     page.paragraph("Each model is in a folder of its own, beside this page, with its configuration and `metrics.csv`:")
     page.code(

@@ -12,7 +12,7 @@ from chainrule.commands.options.declare import Option
 from chainrule.commands.options.groups import COLUMNS, PREPARATION, TRAINING, Split
 from chainrule.commands.runs import SPLITS
 from chainrule.data import load_data
-from chainrule.inference.particles import PARTICLES
+from chainrule.inference import PARTICLES
 from chainrule.training import Settings
 from tests.support.terminal import parse
 

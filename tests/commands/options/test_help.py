@@ -41,7 +41,17 @@ def test_help_fits_the_terminal(words, columns, help_of):
 @pytest.mark.parametrize("words", HELP[1:], ids=" ".join)
 def test_help_is_in_words(words, help_of):
     text = help_of(words)
-    for jargon in ("(type:", "null", "Optional[", "Literal[", "Mapping", "Sequence", " | ", "Namespace", "==SUPPRESS=="):
+    for jargon in (
+        "(type:",
+        "null",
+        "Optional[",
+        "Literal[",
+        "Mapping",
+        "Sequence",
+        " | ",
+        "Namespace",
+        "==SUPPRESS==",
+    ):
         assert jargon not in text
 
 

@@ -13,19 +13,20 @@ MISSPELLED = {
     "train mode --data digits --out x": "there is no model 'mode'; did you mean 'made'?",
     "train pixel-cnn --data digits --out x": "there is no model 'pixel-cnn'; did you mean 'pixelcnn'?",
     "train made --data digits --out x --epoch 3": "there is no option '--epoch'; did you mean '--epochs'?",
-    "train made --data digits --out x --batch_sise=3": "there is no option '--batch_sise'; did you mean '--batch-size'?",
+    "train made --data digits --out x --batch_sise=3": "there is no option '--batch_sise'; "
+    "did you mean '--batch-size'?",
     "train made --data digits --out x --model.hiden [3]": "there is no option '--model.hiden'; did you mean "
     "'--model.hidden'?",
     "sample run --out x.png --temprature 1": "there is no option '--temprature'; did you mean '--temperature'?",
-    "compare --data digits --out x --made.hiden [3]": "there is no option '--made.hiden'; did you mean '--made.hidden'?",
+    "compare --data digits --out x --made.hiden [3]": "there is no option '--made.hiden'; did you mean "
+    "'--made.hidden'?",
 }  # fmt: skip
 UNLIKE_ALL = {
     "nonsense": "there is no command 'nonsense'; there are demo, explain, train, ",
-    "train xyz --data digits --out x": "there is no model 'xyz'; there are independent, made, pixelcnn, row-lstm, "
-    "diagonal-bilstm; a class of your own is named MODULE:CLASS",
+    "train xyz --data digits --out x": "there is no model 'xyz'; there are independent, made, pixelcnn, row-lstm, ",
     "train pixelcnn --data digits --out x --model.hidden [3]": "there is no option '--model.hidden'; chainrule train "
     "pixelcnn --help lists the options",
-    "train made --data digits --out x --zzz": "there is no option '--zzz'; chainrule train made --help lists the options",
+    "train made --data digits --out x --zzz": "there is no option '--zzz'; chainrule train made --help lists",
     "sample run other --out x": "unexpected argument 'other'; chainrule sample --help lists the options",
 }
 

@@ -13,7 +13,7 @@ from chainrule.learn.figures.animation import FRAME_DPI, render_frame, to_gif
 
 
 @pytest.mark.parametrize("layout", ["constrained", "none"])
-def test_a_frame_is_the_picture_that_savefig_writes(layout):
+def test_a_frame_equals_the_image_that_savefig_writes(layout):
     def figure():
         made = new_figure(2.0)
         style_axes(made.subplots(), "a title", "x", "y").plot([0, 3, 1])
@@ -27,7 +27,7 @@ def test_a_frame_is_the_picture_that_savefig_writes(layout):
     np.testing.assert_array_equal(np.asarray(frame), np.asarray(Image.open(file).convert("RGB")))
 
 
-def test_frames_of_several_sizes_or_none_are_refused():
+def test_frames_of_different_sizes_or_no_frames_are_refused():
     for frames in ([], [Image.new("RGB", (4, 3)), Image.new("RGB", (3, 4))]):
         with pytest.raises(ValueError, match="all of one size"):
             to_gif(frames, milliseconds=100)

@@ -9,7 +9,7 @@ from chainrule.learn.figures.convolution_figures import draw_convolution_frames
 IMAGE, KERNEL = np.arange(9).reshape(3, 3), np.arange(4).reshape(2, 2)
 
 
-def test_a_frame_for_each_number_with_its_sum():
+def test_every_output_has_a_frame_with_its_sum():
     frames = list(draw_convolution_frames(IMAGE.astype(float), KERNEL.astype(float)))
     assert [frame.texts[0].get_text() for frame in frames] == [
         "0·0 + 1·1 + 2·3 + 3·4 = 19",

@@ -15,7 +15,7 @@ def drawn(*shape, seed=0):
     return torch.randn(shape, generator=generator(seed, *shape), dtype=torch.float64)
 
 
-def test_pictures_name_what_they_show():
+def test_figures_label_gates_and_states():
     gates = Gates(*drawn(4, 12, 3).sigmoid())
     figure = figures.plot_gates(torch.ones(12), drawn(12, 3), drawn(12, 3, seed=1), gates)
     names = [axes.get_ylabel() for axes in figure.axes[:7]]

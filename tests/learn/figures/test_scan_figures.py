@@ -12,7 +12,7 @@ def test_an_animation_has_a_frame_for_each_step():
     assert len({frame.size for frame in frames}) == 1
 
 
-def test_the_shift_is_drawn_with_a_leak_and_without():
+def test_the_shift_is_plotted_with_a_leak_and_without():
     figure = figures.plot_shift(3, 4, pixel=(1, 1))
     states = [axes.images[0].get_array().tolist() for axes in figure.axes]
     assert states[2][1] == [2, 3, 4, 4]  # seen, itself, leaks

@@ -19,7 +19,7 @@ from chainrule.learn.model_averages import (
 from chainrule.learn.naive_sampling import (
     log_prob_in_steps,
 )
-from chainrule.sampling.schedules import one_by_one
+from chainrule.sampling import sequential_schedule
 
 
 def stirred(model, seed=0):
@@ -42,7 +42,7 @@ def test_whole_rows_at_once_are_another_distribution(small):
     rows = log_prob_in_steps(model, every, row_by_row(domain)).exp()
     assert rows.sum().item() == pytest.approx(1, abs=1e-5)  # a distribution, and not p
     assert total_variation(rows, model.log_prob(every).detach().exp()) > 0.2
-    alone = log_prob_in_steps(model, every, one_by_one(model.order))
+    alone = log_prob_in_steps(model, every, sequential_schedule(model.order))
     assert torch.allclose(alone, model.log_prob(every).detach().double(), atol=1e-5)
 
 

@@ -8,12 +8,12 @@ import signal
 
 import pytest
 import torch
-
-import chainrule as cr
-from chainrule.reports.compare import COMPARED, Terms, compare
 from chainrule.reports.compare.baseline import STILL
 from chainrule.reports.compare.families import FAMILIES, made_size, names_for, settings_for
 from chainrule.reports.compare.timing import FEWEST, WARM, Pace, measure
+
+import chainrule as cr
+from chainrule.reports.compare import COMPARED, Terms, compare
 from chainrule.training import Settings
 from tests.support.comparisons import SMALL, TERMS
 from tests.support.runs import file_contents, raise_signal_in_update, weight_bytes

@@ -11,15 +11,6 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageColor
-
-import chainrule as cr
-from chainrule.domains import raster
-from chainrule.figures import PALETTE, likelihoods_figure, sample_grids_figure, to_png, training_time_figure
-from chainrule.formatting import percent, with_error
-from chainrule.inference.evaluate import Evaluation
-from chainrule.reports import Page
-from chainrule.reports.compare import Terms, compare
 from chainrule.reports.compare.pictures import fields, telling_pixel
 from chainrule.reports.compare.plan import VARIANTS
 from chainrule.reports.compare.text import (
@@ -31,6 +22,15 @@ from chainrule.reports.compare.text import (
     tell_structure,
     training_row,
 )
+from PIL import Image, ImageColor
+
+import chainrule as cr
+from chainrule.domains import raster
+from chainrule.figures import PALETTE, likelihoods_figure, sample_grids_figure, to_png, training_time_figure
+from chainrule.formatting import percent, with_error
+from chainrule.inference import Evaluation
+from chainrule.reports import Page
+from chainrule.reports.compare import Terms, compare
 from chainrule.reports.trained_model import difference_row
 from chainrule.training import EpochMetrics, History
 from tests.support.comparisons import BITS, table_of

@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import pytest
 import torch
-
-import chainrule as cr
-from chainrule.models.pixelrnn import PixelRNN
-from chainrule.reports.compare import COMPARED, Terms, compare
 from chainrule.reports.compare.baseline import settle
 from chainrule.reports.compare.plan import VARIANTS
 from chainrule.reports.compare.runs import draw, sequential_steps
 from chainrule.reports.compare.text import ABLATION
+
+import chainrule as cr
+from chainrule.models.pixelrnn import PixelRNN
+from chainrule.reports.compare import COMPARED, Terms, compare
 from tests.support.comparisons import SMALL, TERMS
 from tests.support.runs import weight_bytes
 
@@ -44,7 +44,7 @@ def test_the_samples_are_those_of_sample(done):
     for entry in done.entries:
         assert torch.equal(entry.found.drawn.long(), cr.sample(entry.model, 3, seed=4))
         assert entry.found.sampling > 0
-        assert entry.sampling_steps == len(entry.model.schedule)
+        assert entry.sampling_steps == len(entry.model.sampler().schedule)
     assert [entry.sampling_steps for entry in done.entries] == [1, 12, 12, 12, 12]
 
 

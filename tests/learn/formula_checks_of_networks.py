@@ -1,4 +1,4 @@
-"""Formulas of sequences, networks, autoencoders and distributions, worked out another way."""
+"""Checks of the formulas of sequences, networks, autoencoders and distributions, against other computations."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from chainrule.learn.autoencoder import Autoencoder
 from chainrule.learn.binary_likelihoods import bernoulli_probs, cross_entropy
 from chainrule.learn.product_rule import factorize_joint, multiply_conditionals
 from chainrule.learn.time_series import LinearAR
-from tests.learn.checks import computes, moved, site_by_site
+from tests.learn.formula_checks import checks_formulas, randomize_weights, sum_log_probs_by_site
 
 # Autoregression.
 
 JOINT = np.arange(1.0, 17.0).reshape(2, 2, 2, 2) / 136
-"""Of four binary variables."""
+"""The joint table of four binary variables."""
 
 
-@computes("product-rule")
+@checks_formulas("product-rule")
 def product() -> None:
     first, second, third, last = factorize_joint(JOINT)
     for x in np.ndindex(JOINT.shape):
@@ -29,14 +29,14 @@ def product() -> None:
         assert p == pytest.approx(JOINT[x], rel=1e-12)
 
 
-@computes("four-factors")
+@checks_formulas("four-factors")
 def four_factors() -> None:
     for d, table in enumerate(factorize_joint(JOINT)):
         for x in np.ndindex(table.shape):
             assert table[x] == pytest.approx(JOINT[x].sum() / JOINT[x[:d]].sum(), rel=1e-12)
 
 
-@computes("linear-autoregression")
+@checks_formulas("linear-autoregression")
 def linear_autoregression() -> None:
     model = LinearAR(constant=1.0, weights=(0.5, -0.25), std=2.0)
     x = [4.0, 8.0, 3.0, -1.0]
@@ -49,18 +49,18 @@ def linear_autoregression() -> None:
 
 # Forward and backward pass.
 
-NUMBERS = {"a0": 0.5, "w1": -1.25, "b1": 0.75, "w2": 2.0, "b2": -0.5, "y": 0.25}
+VALUES = {"a0": 0.5, "w1": -1.25, "b1": 0.75, "w2": 2.0, "b2": -0.5, "y": 0.25}
 
 
-def chain_cost(**moved: float) -> float:
-    """c by the letter, with tanh."""
-    n = NUMBERS | moved
+def chain_cost(**changed: float) -> float:
+    """Return the cost of the chain with tanh, written out in one expression."""
+    n = VALUES | changed
     return float((np.tanh(np.tanh(n["a0"] * n["w1"] + n["b1"]) * n["w2"] + n["b2"]) - n["y"]) ** 2)
 
 
-@computes("chain-z1", "chain-a1", "chain-z2", "chain-a2", "chain-cost")
+@checks_formulas("chain-z1", "chain-a1", "chain-z2", "chain-a2", "chain-cost")
 def chain_forward() -> None:
-    chain = backpropagation.forward_chain(**NUMBERS, activation="tanh")
+    chain = backpropagation.forward_chain(**VALUES, activation="tanh")
     z1 = 0.5 * -1.25 + 0.75
     z2 = np.tanh(z1) * 2 - 0.5
     found = [chain.z1, chain.a1, chain.z2, chain.a2, chain.c]
@@ -68,21 +68,21 @@ def chain_forward() -> None:
 
 
 def chain_backward(weight: str) -> None:
-    """The product of the factors is the slope of the cost."""
-    factors = backpropagation.backward_chain(backpropagation.forward_chain(**NUMBERS, activation="tanh"))
+    """Check that the product of the factors is the slope of the cost."""
+    factors = backpropagation.backward_chain(backpropagation.forward_chain(**VALUES, activation="tanh"))
     last = factors.da2_dz2 * factors.dc_da2
     product = {"w1": factors.dz1_dw1 * factors.da1_dz1 * factors.dz2_da1 * last, "w2": factors.dz2_dw2 * last}
-    slope = (chain_cost(**{weight: NUMBERS[weight] + 1e-6}) - chain_cost(**{weight: NUMBERS[weight] - 1e-6})) / 2e-6
+    slope = (chain_cost(**{weight: VALUES[weight] + 1e-6}) - chain_cost(**{weight: VALUES[weight] - 1e-6})) / 2e-6
     assert product[weight] == pytest.approx(slope, rel=1e-7)
     assert getattr(factors, f"dc_d{weight}") == product[weight]
 
 
-@computes("chain-w1")
+@checks_formulas("chain-w1")
 def chain_w1() -> None:
     chain_backward("w1")
 
 
-@computes("chain-w2")
+@checks_formulas("chain-w2")
 def chain_w2() -> None:
     chain_backward("w2")
 
@@ -92,7 +92,7 @@ def network_and_data(*widths: int) -> tuple[backpropagation.Network, np.ndarray,
     return backpropagation.init_network(widths, "sigmoid"), rng.normal(size=(3, widths[0])), rng.random((3, widths[-1]))
 
 
-@computes("neuron-z", "neuron-a", "neuron-cost", "layer-z", "layer-a", "layer-cost")
+@checks_formulas("neuron-z", "neuron-a", "neuron-cost", "layer-z", "layer-a", "layer-cost")
 def layers_forward() -> None:
     for widths in ((1, 1, 1), (4, 3, 2)):
         network, x, y = network_and_data(*widths)
@@ -108,7 +108,7 @@ def layers_forward() -> None:
             assert backpropagation.cost(values.output, y)[datum] == pytest.approx(c, rel=1e-12)
 
 
-@computes("neuron-weight", "layer-weight", "layer-below")
+@checks_formulas("neuron-weight", "layer-weight", "layer-below")
 def layers_backward() -> None:
     for widths in ((1, 1, 1), (4, 3, 2)):
         network, x, y = network_and_data(*widths)
@@ -127,13 +127,13 @@ def layers_backward() -> None:
 
 
 def autoencoder() -> tuple[Autoencoder, np.ndarray, np.ndarray]:
-    """One with biases that are not zero, x, and h."""
+    """Return an autoencoder with nonzero biases, data x, and codes h."""
     model, rng = Autoencoder(sites=5, hidden=3), np.random.default_rng(0)
     model.b.data, model.c.data = torch.tensor([0.5, -1.0, 2.0]), torch.linspace(-1, 1, 5)
     return model, rng.random((4, 5)), rng.normal(size=(4, 3)).astype(np.float32)
 
 
-@computes("encoder")
+@checks_formulas("encoder")
 def encoder() -> None:
     model, x, _ = autoencoder()
     W, b = model.W.detach().numpy(), model.b.detach().numpy()
@@ -142,7 +142,7 @@ def encoder() -> None:
     )
 
 
-@computes("decoder")
+@checks_formulas("decoder")
 def decoder() -> None:
     model, _, h = autoencoder()
     V, c = model.V.detach().numpy(), model.c.detach().numpy()
@@ -154,7 +154,7 @@ def decoder() -> None:
 X, X_HAT = torch.tensor([[1, 0, 1], [0, 0, 1]]), torch.tensor([[0.5, 0.25, 0.125], [0.75, 0.5, 0.5]])
 
 
-@computes("cross-entropy")
+@checks_formulas("cross-entropy")
 def entropy() -> None:
     by_hand = [-np.log(0.5) - np.log(0.75) - np.log(0.125), -np.log(0.25) - np.log(0.5) - np.log(0.5)]
     np.testing.assert_allclose(cross_entropy(X, X_HAT), by_hand, rtol=1e-12)
@@ -163,23 +163,25 @@ def entropy() -> None:
 # Distributions.
 
 
-@computes("output-probability")
+@checks_formulas("output-probability")
 def output_probability() -> None:
     assert bernoulli_probs(X, X_HAT).tolist() == [[0.5, 0.75, 0.125], [0.25, 0.5, 0.5]]
 
 
-@computes("likelihood-of-ones")
+@checks_formulas("likelihood-of-ones")
 def likelihood_of_ones() -> None:
-    model = moved(cr.MADE(cr.Binary((4,)), hidden=(5,)))
+    model = randomize_weights(cr.MADE(cr.Binary((4,)), hidden=(5,)))
     x = torch.cat(list(model.domain.outcomes()))
-    torch.testing.assert_close(cross_entropy(x, model.conditionals(x).logits, logits=True), -site_by_site(model, x))
+    torch.testing.assert_close(
+        cross_entropy(x, model.conditionals(x).logits, logits=True), -sum_log_probs_by_site(model, x)
+    )
 
 
-@computes("likelihood")
+@checks_formulas("likelihood")
 def likelihood() -> None:
-    model = moved(cr.MADE(cr.Binary((4,)), hidden=(5,)))
+    model = randomize_weights(cr.MADE(cr.Binary((4,)), hidden=(5,)))
     x = torch.cat(list(model.domain.outcomes()))
     ones = model.conditionals(x).log_probs[..., 1].exp()
     by_hand = -(x * ones.log() + (1 - x.double()) * (1 - ones).log()).sum(1)
     torch.testing.assert_close(-model.log_prob(x), by_hand)
-    torch.testing.assert_close(model.log_prob(x), site_by_site(model, x))
+    torch.testing.assert_close(model.log_prob(x), sum_log_probs_by_site(model, x))
