@@ -1,4 +1,4 @@
-"""Imports go down the floors of the house or stay on the floor, never up, and never in a circle."""
+"""Imports go down the levels of the package or stay on one level: never up, and never in a circle."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import chainrule
 
 ROOT = Path(chainrule.__file__).parent
 
-ROOMS = {
+LEVELS = {
     0: {"errors", "seeding", "files", "hardware", "progress", "version", "formatting"},
     1: {"distributions", "domains", "data"},
     2: {"layers"},
@@ -23,75 +23,87 @@ ROOMS = {
     8: {"cli", "commands", "sklearn", "__main__"},
     9: {"__init__"},
 }
-"""The package itself gathers the public names of all floors, so nothing in the house may import it."""
+"""The packages and modules of each level. Only `__init__` gathers names of all levels, so no module imports it."""
 
-REPORTS = {"compare", "inspection", "demo", "learn"}
-"""Each a report of its own; what two of them need is beside them, on their floor."""
+REPORTS = {"chainrule.reports.compare", "chainrule.reports.inspect", "chainrule.reports.demo", "chainrule.learn"}
+"""Reports do not import each other: the parts that two of them need are beside them."""
 
-FLOOR = {room: floor for floor, rooms in ROOMS.items() for room in rooms}
+TASKS = {"evaluate", "sample", "impute", "complete"}
+"""The tasks of `inference`. Only `complete` imports another task: it is `impute` with equal weights."""
+
+LEVEL = {part: level for level, parts in LEVELS.items() for part in parts}
 FILES = {
     ".".join(("chainrule", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__"): path
     for path in sorted(ROOT.rglob("*.py"))
 }
-"""Each file by the name of its module."""
+"""The file of each module, by the module's name."""
 
 
-def imports(source: str) -> set[str]:
-    """The modules of this package that a file imports, at the top or inside functions."""
+def imported_modules(source: str) -> set[str]:
+    """Return the modules of this package that a file imports, at the top or inside functions."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"line {node.lineno}: imports are absolute here"
+            assert node.level == 0, f"line {node.lineno}: imports are absolute in this package"
             names |= {module_of(f"{node.module}.{alias.name}") for alias in node.names}
     return {name for name in names if name.split(".")[0] == "chainrule"}
 
 
 def module_of(name: str) -> str:
-    """`name` itself where it is a module, else the module that it is a name of."""
+    """Return the name itself where it is a module, else the module that defines it."""
     return name if name in FILES else name.rpartition(".")[0]
 
 
-def room(module: str) -> str:
+def part_of(module: str) -> str:
+    """Return the package or module directly below `chainrule` to which a module belongs."""
     return [*module.split("."), "__init__"][1]
 
 
-IMPORTS = {module: imports(path.read_text(encoding="utf-8")) for module, path in FILES.items()}
+def report_of(module: str) -> str | None:
+    """Return the report to which a module belongs, if any."""
+    return next((report for report in REPORTS if f"{module}.".startswith(f"{report}.")), None)
+
+
+IMPORTS = {module: imported_modules(path.read_text(encoding="utf-8")) for module, path in FILES.items()}
 
 
 @pytest.mark.parametrize("module", FILES)
-def test_every_room_has_a_floor(module):
-    assert room(module) in FLOOR, f"give {room(module)} a floor in {Path(__file__).name}"
+def test_every_part_has_a_level(module):
+    assert part_of(module) in LEVEL, f"give {part_of(module)} a level in {Path(__file__).name}"
 
 
 @pytest.mark.parametrize("module", FILES)
 def test_imports_never_go_up(module):
-    upwards = {name for name in IMPORTS[module] if FLOOR[room(name)] > FLOOR[room(module)]}
-    assert not upwards, f"{module} is on floor {FLOOR[room(module)]} and imports {upwards}"
+    level = LEVEL[part_of(module)]
+    upwards = {name for name in IMPORTS[module] if LEVEL[part_of(name)] > level}
+    assert not upwards, f"{module} is on level {level} and imports {upwards}"
 
 
-@pytest.mark.parametrize("module", [name for name in FILES if room(name) == "tasks"])
-def test_no_task_imports_another(module):
-    assert not {name for name in IMPORTS[module] if room(name) == "tasks"}
+@pytest.mark.parametrize("task", sorted(TASKS))
+def test_a_task_imports_no_other_task(task):
+    others = {f"chainrule.inference.{other}" for other in TASKS - {task}}
+    allowed = {"chainrule.inference.impute"} if task == "complete" else set()
+    assert IMPORTS[f"chainrule.inference.{task}"] & others == allowed
 
 
-@pytest.mark.parametrize("module", [name for name in FILES if room(name) in REPORTS])
+@pytest.mark.parametrize("module", [name for name in FILES if report_of(name)])
 def test_no_report_imports_another(module):
-    assert not {name for name in IMPORTS[module] if room(name) in REPORTS - {room(module)}}
+    assert {report_of(name) for name in IMPORTS[module]} <= {None, report_of(module)}
 
 
-def test_no_file_imports_itself_in_the_end():
+def test_no_module_imports_itself_in_the_end():
     assert circles(IMPORTS) == []
 
 
 def circles(graph: dict[str, set[str]]) -> list[str]:
-    """The modules that reach themselves."""
-    return [start for start in graph if start in reached_from(start, graph)]
+    """Return the modules that reach themselves."""
+    return [start for start in graph if start in reachable(start, graph)]
 
 
-def reached_from(start: str, graph: dict[str, set[str]]) -> set[str]:
-    """All modules that are imported when `start` is, other than by being `start`."""
+def reachable(start: str, graph: dict[str, set[str]]) -> set[str]:
+    """Return all modules that importing `start` imports."""
     found: set[str] = set()
     waiting = set(graph[start])
     while waiting:
@@ -102,15 +114,15 @@ def reached_from(start: str, graph: dict[str, set[str]]) -> set[str]:
     return found
 
 
-def test_imports_inside_functions_are_seen():
-    source = "import os\ndef f():\n    from chainrule.sampling.decode import walk\n    import chainrule.models.made\n"
-    assert imports(source) == {"chainrule.sampling.decode", "chainrule.models.made"}
+def test_imports_inside_functions_are_found():
+    source = "import os\ndef f():\n    from chainrule.sampling import decode\n    import chainrule.models.made\n"
+    assert imported_modules(source) == {"chainrule.sampling.decode", "chainrule.models.made"}
 
 
-def test_names_and_modules_of_a_package_are_told_apart():
-    assert imports("from chainrule.models import made") == {"chainrule.models.made"}
-    assert imports("from chainrule.checks import check_model") == {"chainrule.checks"}
-    assert imports("from chainrule import walk, sample") == {"chainrule.sampling.decode", "chainrule"}
+def test_names_and_modules_are_distinguished():
+    assert imported_modules("from chainrule.models import made") == {"chainrule.models.made"}
+    assert imported_modules("from chainrule.checks import check_model") == {"chainrule.checks"}
+    assert imported_modules("from chainrule import inference, sample") == {"chainrule.inference", "chainrule"}
 
 
 def test_circles_are_found():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from chainrule.commands.options.nearest import nearest
 from chainrule.commands.own_modules import find_attribute, import_own
@@ -68,8 +68,8 @@ def own_models() -> dict[str, NamedModel]:
     }
 
 
-def is_model(thing: Any) -> bool:
-    """Return whether it is a class of which models can be made."""
+def is_model(thing: Any) -> TypeGuard[type[AutoregressiveModel]]:
+    """Return whether something is a class of which models can be made."""
     return isinstance(thing, type) and issubclass(thing, AutoregressiveModel) and not inspect.isabstract(thing)
 
 
@@ -80,7 +80,7 @@ def check_class(name: str, thing: Any) -> type[AutoregressiveModel]:
         ChainruleError: it is no class of which models can be made.
     """
     if is_model(thing):
-        return thing  # type: ignore[no-any-return]
+        return thing
     if isinstance(thing, type) and issubclass(thing, AutoregressiveModel):
         raise ChainruleError(f"{name} has no method conditionals, which every model needs; write one")
     raise ChainruleError(f"{name} is not a class of models; derive it from chainrule.AutoregressiveModel")

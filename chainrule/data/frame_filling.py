@@ -19,9 +19,9 @@ def fill_missing(frame: pd.DataFrame, values: pd.DataFrame, *, missing: Array | 
 
     Args:
         frame: the data.
-        values: as many rows, as `to_frame` returns them, with the values to fill in.
-        missing: bool [n, D] in the order of the columns of `values`, what is missing, since words such as NA may stand
-            for a missing value; what pandas takes for missing unless given.
+        values: a frame of the same length, as `to_frame` returns it, with the values to fill in.
+        missing: bool [n, D] in the order of the columns of `values`, True at missing values, since words such as NA may
+            mark them; None: the values that pandas counts as missing.
 
     Example:
         >>> fill_missing(pd.DataFrame({"a": [1.5, None], "b": ["x", None]}), pd.DataFrame({"a": [0.0, 2.5]}))

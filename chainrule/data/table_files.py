@@ -22,7 +22,7 @@ TSV, PARQUET = r"\.tsv(\.gz)?$", r"\.parquet$"
 
 
 class TextTable(NamedTuple):
-    """The text of a CSV or TSV file, with what is needed to parse it."""
+    """The text of a CSV or TSV file, with its separator and the names of its columns."""
 
     path: Path
     text: str

@@ -26,8 +26,8 @@ class Column:
 
     Args:
         name: as in the table.
-        kind: `binary` and `categorical` values are indices of levels. `count` stands for the whole numbers from 0 on,
-            `integer` for all whole numbers, and `real` for all numbers.
+        kind: `binary` and `categorical` values are indices of levels. `count` has the whole numbers from 0 on,
+            `integer` all whole numbers, and `real` all numbers.
         levels: the values of a binary or categorical column as they stand in the table, in their order.
         dtype: the name that pandas has for the type of the column.
         quantiles: of a numeric column, `NUM_QUANTILES` quantiles of its data, evenly spaced from the minimum to the
@@ -153,7 +153,7 @@ class Column:
         return values if self.kind == "real" else values.round()
 
     def perturb(self, values: Tensor, noise: float) -> list[Tensor]:
-        """Return three tensors [n]: values that differ from the given ones by a random step, the minimum, the maximum.
+        """Return three tensors [n]: the values shifted by a random step, the minimum, and the maximum.
 
         Args:
             values: [n].

@@ -17,7 +17,7 @@ from chainrule.distributions import Distributions
 from chainrule.errors import ChainruleError
 
 ArrayLike = Tensor | NDArray[Any] | Sequence[Any]
-"""What stands for a tensor: a tensor, a numpy array, or nested lists of numbers."""
+"""A tensor, a numpy array, or nested lists of numbers."""
 
 
 class Domain(ABC):

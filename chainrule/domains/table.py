@@ -195,7 +195,7 @@ class Table(Domain):
             if bool(wrong.any()):
                 row = int(wrong.int().argmax())
                 value = float(x[row, site])
-                missing = "is missing; mark what is given as evidence"
+                missing = "is missing; mark the observed values as evidence"
                 fault = missing if math.isnan(value) else f"has the value {value:g}"
                 raise ChainruleError(f"row {row}, column {column.name!r} ({column.description}) {fault}")
         return x

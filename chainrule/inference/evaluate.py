@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -78,7 +79,7 @@ class Evaluation:
 
 def evaluate(
     model: nn.Module,
-    data: ArrayLike | pd.DataFrame | Split,
+    data: Tensor | np.ndarray | pd.DataFrame | Split,
     *,
     members: int = 1,
     context: ArrayLike | None = None,

@@ -1,7 +1,8 @@
 """Lessons from one neuron's backward pass to the Diagonal BiLSTM, with small exact programs.
 
 The programs are the modules of this package. `lessons/` has the text of each lesson, with all numbers computed, and
-`figures/` has the figures. `chainrule explain TOPIC` shows a lesson in a terminal; the documentation has the same pages.
+`figures/` has the figures. `chainrule explain TOPIC` shows a lesson in a terminal, and the documentation has the same
+pages.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class ImageModel(AutoregressiveModel):
     """An image model: 7×7 mask A; a stack of layers; twice ReLU and 1×1 mask B; sigmoid or softmax.
 
     Each subclass has its own stack. All maps have the paper's 2h features, in groups by colour.
-    Source: PixelRNN (arXiv:1601.06759), section 3.5 and table 1.
+    Source: PixelRNN (arXiv:1601.06759), table 1.
 
     Args:
         domain: images (C, H, W).
@@ -105,7 +105,8 @@ class ImageModel(AutoregressiveModel):
     def _wavefront(self) -> tuple[Tensor, ...]:
         """The pixels of each step in the turned image, as the layers' kernels allow."""
         offsets = [offset for layer in self.input_layers for offset in layer.offsets] + self.stack.offsets
-        return wavefront(*self.orientation.sites(self.domain).shape[1:], slope(offsets))
+        _, height, width = self.orientation.sites(self.domain).shape
+        return wavefront(height, width, slope(offsets))
 
     @cached_property
     def _schedule(self) -> Schedule:

@@ -14,7 +14,7 @@ from chainrule.seeding import Seed
 class PixelCNN(ImageModel):
     """Model images by masked convolutions: 7×7 mask A; residual blocks; twice ReLU and 1×1 mask B; sigmoid or softmax.
 
-    Source: PixelRNN (arXiv:1601.06759), sections 3.4 and 3.5, and table 1, left column.
+    Source: PixelRNN (arXiv:1601.06759), section 3.5, and table 1, left column.
 
     Args:
         domain: images (C, H, W).

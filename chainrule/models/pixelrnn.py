@@ -30,7 +30,7 @@ class PixelRNN(ImageModel):
     present row, and the scan from the right is shifted down and reads only the row above. With `full_context` the first
     layer's scan from the right reads features of its own, through mask B. The shift keeps them causal, and every pixel
     depends on all pixels before it.
-    Source: PixelRNN (arXiv:1601.06759), sections 3.1, 3.2 and 3.5, and table 1, middle and right columns.
+    Source: PixelRNN (arXiv:1601.06759), sections 3.1 and 3.2, and table 1, middle and right columns.
 
     Args:
         domain: images (C, H, W).

@@ -1,4 +1,4 @@
-"""`check_leak`: faults as found in the wild are found, each pair of them and no other, and what is right passes."""
+"""Run `check_leak` on common faults: it finds each pair and no other, and passes correct models."""
 
 from __future__ import annotations
 
@@ -33,32 +33,32 @@ from tests.support.planted_leaks import (
 
 
 @pytest.mark.parametrize("name", LEAKY_MODELS)
-def test_a_planted_fault_is_found_with_every_pair_and_no_other(name):
-    make, shape, sees = LEAKY_MODELS[name]
+def test_a_planted_leak_is_found_with_every_pair_and_no_other(name):
+    make, shape, depends_on = LEAKY_MODELS[name]
     report = run_check(build(make), shape)
     assert not report.passed
-    assert set(report.leaks) == expected_leaks(shape, sees)
-    assert {tuple(pair) for pair in report.dependence.matrix.nonzero().tolist()} == expected_pairs(shape, sees)
+    assert set(report.leaks) == expected_leaks(shape, depends_on)
+    assert {tuple(pair) for pair in report.dependence.matrix.nonzero().tolist()} == expected_pairs(shape, depends_on)
     assert str(report).startswith(f"{type(make()).__name__} leaks: {len(report.leaks_by_output)} of its ")
     assert report.largest_change > 1e-4
 
 
 @pytest.mark.parametrize("name", CORRECT_MODELS)
-def test_what_is_right_passes_and_what_it_sees_is_told(name):
-    make, shape, sees = CORRECT_MODELS[name]
+def test_a_correct_model_passes_and_its_dependence_is_reported(name):
+    make, shape, depends_on = CORRECT_MODELS[name]
     report = run_check(build(make), shape)
     assert report.passed
     assert report.leaks == ()
-    assert {tuple(pair) for pair in report.dependence.matrix.nonzero().tolist()} == expected_pairs(shape, sees)
+    assert {tuple(pair) for pair in report.dependence.matrix.nonzero().tolist()} == expected_pairs(shape, depends_on)
     sites = report.domain.sites
-    assert report.past_coverage == pytest.approx(len(expected_pairs(shape, sees)) / (sites * (sites - 1) / 2))
+    assert report.past_coverage == pytest.approx(len(expected_pairs(shape, depends_on)) / (sites * (sites - 1) / 2))
     assert "does not leak" in str(report)
 
 
 @pytest.mark.parametrize(
     ("name", "order"), [("colours in the order B, G, R", "raster-bgr"), ("column by column", "columns")]
 )
-def test_a_model_of_another_order_is_told_its_order(name, order):
+def test_the_report_names_an_order_without_leaks(name, order):
     make, shape, _ = LEAKY_MODELS[name]
     report = run_check(build(make), shape)
     assert report.clean_orders == (order,)
@@ -67,29 +67,29 @@ def test_a_model_of_another_order_is_told_its_order(name, order):
     assert run_check(build(make), shape, order=run_check(build(make), shape, order=order).order).passed
 
 
-def test_the_words_name_sites_offsets_and_colours():
-    words = str(run_check(build(LEAKY_MODELS["residual from a branch without a mask"][0]), RGB))
-    assert "the output of row 0, column 0, R depends on row 0, column 0, R\n" in words
-    assert "pairs by (rows down, columns right): 72 at (0, 0)\n" in words
-    assert "within a pixel: R depends on R, G, B; G depends on G, B; B depends on B\n" in words
+def test_the_text_names_sites_offsets_and_colours():
+    text = str(run_check(build(LEAKY_MODELS["residual from a branch without a mask"][0]), RGB))
+    assert "the output of row 0, column 0, R depends on row 0, column 0, R\n" in text
+    assert "pairs by (rows down, columns right): 72 at (0, 0)\n" in text
+    assert "within a pixel: R depends on R, G, B; G depends on G, B; B depends on B\n" in text
     gray = str(run_check(build(LEAKY_MODELS["padding reads the row below"][0]), GRAY))
     assert "15 at (+1, 0), 12 at (+1, -1), 12 at (+1, +1)" in gray
 
 
-def test_colours_are_counted_by_output_and_input():
+def test_leaks_are_counted_by_channel_of_output_and_input():
     report = run_check(build(LEAKY_MODELS["output head without a mask"][0]), RGB)
     assert report.leaks_by_channel.tolist() == [[12, 12, 0], [0, 12, 0], [0, 0, 0]]
     assert report.leaks_by_offset == {(0, 0): 36}
 
 
-def test_a_hidden_half_of_the_row_above_is_reported():
+def test_earlier_sites_that_are_not_used_are_reported():
     report = run_check(build(lambda: masked_stack(GRAY, half_above)), GRAY)
     assert report.past_coverage_by_offset[-1, 1] == 0
     assert report.past_coverage_by_offset[-1, 0] == report.past_coverage_by_offset[0, -1] == 1
     assert "not used, within 2 rows and columns: (-1, +1), (-2, 0)" in str(report)
 
 
-def test_levels_and_channels_that_are_confused_leak_and_are_told():
+def test_the_report_names_a_layout_without_leaks():
     model = build(lambda: masked_stack(RGB, mask_a))
     report = run_check(model, RGB, layout="n,kc,h,w")
     assert not report.passed
@@ -101,8 +101,8 @@ def test_levels_and_channels_that_are_confused_leak_and_are_told():
     assert {tuple(pair) for pair in report.leaks_by_channel.nonzero().tolist()} == wanted
 
 
-def laid_out(logits, layout):
-    """Logits [n, C, H, W, K] as that layout has them, without the code under test."""
+def to_layout(logits, layout):
+    """Return logits [n, C, H, W, K] in a layout, without the code under test."""
     parts = logits.movedim(-1, 2), logits.movedim(-1, 1)
     return {
         "n,kc,h,w": parts[1].flatten(1, 2), "n,ck,h,w": parts[0].flatten(1, 2), "n,c,k,h,w": parts[0],
@@ -111,7 +111,7 @@ def laid_out(logits, layout):
 
 
 class Wrapped(nn.Module):
-    """A model of this library, as a module that gives logits."""
+    """Return the logits of a model of this library, in a layout."""
 
     def __init__(self, model, layout):
         super().__init__()
@@ -119,7 +119,7 @@ class Wrapped(nn.Module):
 
     def forward(self, x):
         logits = self.model.conditionals(x).logits
-        return logits if self.model.domain.levels == 2 else laid_out(logits, self.layout)
+        return logits if self.model.domain.levels == 2 else to_layout(logits, self.layout)
 
 
 SITE_BY_SITE = [each for each in LAYOUTS if "c" in each]
@@ -127,7 +127,7 @@ SITE_BY_SITE = [each for each in LAYOUTS if "c" in each]
 
 @pytest.mark.parametrize("layout", SITE_BY_SITE)
 @pytest.mark.parametrize("kind", ["pixelcnn", "made"])
-def test_our_models_pass_in_every_layout_and_see_what_the_law_says(kind, layout):
+def test_models_of_this_library_have_the_same_dependence_in_every_layout(kind, layout):
     domain = Binary((3, 2, 3)) if layout == "n,c,h,w" else Levels((3, 2, 3), 5)
     order = raster(domain) if kind == "pixelcnn" else shuffled(domain, seed=3)
     model = PixelCNN(domain, blocks=1, features=6) if kind == "pixelcnn" else MADE(domain, hidden=(60,), order=order)
@@ -137,36 +137,38 @@ def test_our_models_pass_in_every_layout_and_see_what_the_law_says(kind, layout)
 
 
 @pytest.mark.parametrize("layout", SITE_BY_SITE)
-def test_every_output_is_read_at_its_place(layout):
-    """Output (c, h, w) sees one site, c of which k says: each k that is read from elsewhere would add one."""
+def test_every_output_is_assigned_to_its_site(layout):
+    """Each output depends on one site; an output that is read from another place would add a site."""
 
     def fn(x):
-        picked = x.roll(1, 3).roll(1, 1)  # site (c, h, w) sees (c - 1, h, w - 1)
-        return laid_out(picked.unsqueeze(-1) + torch.arange(5), layout)
+        picked = x.roll(1, 3).roll(1, 1)  # site (c, h, w) depends on (c - 1, h, w - 1)
+        return to_layout(picked.unsqueeze(-1) + torch.arange(5), layout)
 
     report = run_check(fn, (3, 2, 4), 5, layout)
-    sees = lambda o, i: i == ((o[0] - 1) % 3, o[1], (o[2] - 1) % 4)  # noqa: E731
-    assert {tuple(pair) for pair in report.dependence.matrix.nonzero().tolist()} == expected_pairs((3, 2, 4), sees)
+    depends_on = lambda o, i: i == ((o[0] - 1) % 3, o[1], (o[2] - 1) % 4)  # noqa: E731
+    assert {tuple(pair) for pair in report.dependence.matrix.nonzero().tolist()} == expected_pairs(
+        (3, 2, 4), depends_on
+    )
 
 
 @pytest.mark.parametrize("scale", SCALES)
-def test_images_come_in_the_scale_asked_for(scale):
-    given = []
+def test_images_have_the_given_scale(scale):
+    inputs = []
 
     def fn(x):
-        given.append(x.detach().clone())
+        inputs.append(x.detach().clone())
         return x.repeat(1, 3, 1, 1) * 1.0
 
     run_check(fn, (2, 2, 3), 3, scale=scale)
-    values = set(torch.cat([each.flatten() for each in given]).tolist())
+    values = set(torch.cat([each.flatten() for each in inputs]).tolist())
     wanted = {"unit": {0, 0.5, 1}, "signed": {-1, 0, 1}, "levels": {0, 1, 2}, "integers": {0, 1, 2}}
     assert values == wanted[scale]
-    assert {each.dtype for each in given} == {torch.int64 if scale == "integers" else torch.float32}
-    assert {tuple(each.shape[1:]) for each in given} == {(2, 2, 3)}
+    assert {each.dtype for each in inputs} == {torch.int64 if scale == "integers" else torch.float32}
+    assert {tuple(each.shape[1:]) for each in inputs} == {(2, 2, 3)}
 
 
 class Embedded(nn.Module):
-    """Looks the value to the left up; no gradient reaches the input."""
+    """Look up the value to the left, so that no gradient reaches the input."""
 
     def __init__(self, shift=1):
         super().__init__()
@@ -177,7 +179,7 @@ class Embedded(nn.Module):
 
 
 @pytest.mark.parametrize("shift", [0, 1])
-def test_values_that_are_looked_up_are_seen_by_change_alone(shift):
+def test_a_model_that_looks_values_up_is_tested_by_perturbation(shift):
     report = run_check(build(lambda: Embedded(shift)), (1, 2, 3), layout="n,c,h,w,k", scale="integers")
     assert report.passed == bool(shift)
     assert "by perturbation only" in report.coverage
@@ -185,7 +187,7 @@ def test_values_that_are_looked_up_are_seen_by_change_alone(shift):
         run_check(build(Embedded), (1, 2, 3), layout="n,c,h,w,k")
 
 
-def test_a_leak_that_a_zero_weight_hides_is_found_once_weights_move():
+def test_a_leak_that_a_zero_weight_hides_is_found_with_perturbed_weights():
     report = run_check(build(lambda: Residual(GRAY, zero=True)), GRAY)
     assert len(report.leaks) == 20
     assert not report.dependence.own_weights.diagonal().any()
@@ -194,7 +196,7 @@ def test_a_leak_that_a_zero_weight_hides_is_found_once_weights_move():
 
 
 NET = masked_stack(GRAY, mask_a)
-CANNOT_SAY = {
+REFUSED = {
     "dropout": (lambda x: F.dropout(NET(x), 0.1), "other outputs when it is called with the same images again"),
     "batch norm": (
         lambda x: F.batch_norm(NET(x), None, None, training=True),
@@ -217,9 +219,9 @@ CANNOT_SAY = {
 }
 
 
-@pytest.mark.parametrize("name", CANNOT_SAY)
-def test_where_nothing_can_be_said_one_line_says_why(name):
-    fn, message = CANNOT_SAY[name]
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_callable_that_cannot_be_checked_is_refused_in_one_line(name):
+    fn, message = REFUSED[name]
     with pytest.raises(cr.ChainruleError, match=message) as error:
         run_check(fn, GRAY)
     assert "\n" not in str(error.value)
@@ -237,7 +239,7 @@ def test_where_nothing_can_be_said_one_line_says_why(name):
         ({"levels": 1}, "levels must be 2 to 16777216"),
     ],
 )
-def test_options_that_are_none_are_refused(options, message):
+def test_invalid_options_are_refused(options, message):
     with pytest.raises(cr.ChainruleError, match=message):
         run_check(**{"model": NET, "shape": GRAY, **options})
 
@@ -247,7 +249,7 @@ def test_the_layout_must_be_given():
         cr.check_leak(NET, GRAY, levels=LEVELS)
 
 
-def test_orders_have_the_names_of_what_they_are():
+def test_every_named_order_is_the_order_of_its_name():
     shape, visited = (2, 2, 2), {}
     for name in ORDERS:
         report = run_check(lambda x: x * 1, shape, 2, "n,c,h,w", order=name)
@@ -259,7 +261,7 @@ def test_orders_have_the_names_of_what_they_are():
     assert visited["reverse"] == [7, 3, 6, 2, 5, 1, 4, 0]
 
 
-def test_a_change_of_the_size_of_rounding_is_called_so():
+def test_the_text_says_that_a_tiny_change_may_be_rounding():
     report = run_check(lambda x: x + 1e-6 * x.flip(3), GRAY, layout="n,c,h,w", order="reverse")
     assert report.largest_change > 0.1
     tiny = run_check(lambda x: 1e-6 * x, GRAY, layout="n,c,h,w")
@@ -273,32 +275,32 @@ def test_a_leak_that_only_gradients_find_is_found():
     assert "found by gradient only" in str(report)
 
 
-def test_a_leak_that_only_changes_find_is_found():
+def test_a_leak_that_only_perturbation_finds_is_found():
     report = run_check(lambda x: x.round(), GRAY, layout="n,c,h,w")
     assert set(report.leaks) == {(site, site) for site in range(20)}
 
 
-def test_an_output_that_is_one_buffer_is_compared_with_what_it_was():
-    kept = torch.zeros(32, *GRAY)
-    report = run_check(lambda x: kept.copy_(x.detach()), GRAY, layout="n,c,h,w")
+def test_an_output_that_is_one_buffer_is_compared_with_its_earlier_values():
+    buffer = torch.zeros(32, *GRAY)
+    report = run_check(lambda x: buffer.copy_(x.detach()), GRAY, layout="n,c,h,w")
     assert len(report.leaks) == 20
 
 
-def test_one_site_has_no_past():
+def test_one_site_has_full_coverage():
     report = run_check(lambda x: torch.zeros(len(x), 1, 1, 1), (1, 1, 1), 2, "n,c,h,w")
     assert report.passed
     assert report.past_coverage == 1.0
 
 
-def test_the_seed_and_the_looks():
-    looks = []
-    first = run_check(build(lambda: masked_stack(GRAY, mask_a)), GRAY, seed=4, progress=looks.append)
-    assert sum(looks) == NUM_DRAWS
+def test_the_report_is_a_function_of_the_seed_and_progress_counts_draws():
+    steps = []
+    first = run_check(build(lambda: masked_stack(GRAY, mask_a)), GRAY, seed=4, progress=steps.append)
+    assert sum(steps) == NUM_DRAWS
     again = run_check(build(lambda: masked_stack(GRAY, mask_a)), GRAY, seed=4)
     assert str(first) == str(again)
 
 
-def test_all_of_a_report_is_plain_json():
+def test_the_report_is_plain_json():
     for name in ("no mask", "column by column"):
         make, shape, _ = LEAKY_MODELS[name]
         report = run_check(build(make), shape)
@@ -312,7 +314,7 @@ def test_all_of_a_report_is_plain_json():
         )
 
 
-def test_independent_sites_are_right_and_see_nothing():
+def test_independent_sites_pass_and_depend_on_nothing():
     domain = Levels((1, 2, 3), 3)
     report = run_check(Wrapped(Independent(domain), CK), domain.shape, 3, scale="levels")
     assert report.passed

@@ -1,4 +1,4 @@
-"""`check_leak` and weights: found behind any callable, moved where training moves them, and given back."""
+"""Run `check_leak` on modules: weights are found, perturbed where training changes them, and restored."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OF_SCRIPTS = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
 
 
 class Hidden(nn.Module):
-    """Without a mask, behind a head that starts at zero; `logits`, `both` and `quiet` are other ways to call it."""
+    """Hide a layer without a mask behind a head that starts at zero."""
 
     def __init__(self):
         super().__init__()
@@ -52,7 +52,7 @@ PAIRS = run_check(HIDDEN, (1, 4, 4)).leaks
 
 
 class Holder:
-    """No nn.Module, but it has one, in a list."""
+    """Hold an nn.Module in a list."""
 
     def __init__(self, net):
         self.nets = [net]
@@ -73,7 +73,7 @@ def as_default(x, net=HIDDEN):
     return net(x)
 
 
-WAYS = {
+PASSED_AS = {
     "a bound method": lambda: HIDDEN.forward,
     "a method that wants no gradients": lambda: HIDDEN.quiet,
     "a lambda": lambda: closed_over(HIDDEN),
@@ -90,17 +90,17 @@ WAYS = {
 
 
 @OF_SCRIPTS
-@pytest.mark.parametrize("way", WAYS)
-def test_weights_are_moved_whatever_way_a_module_is_given(way):
+@pytest.mark.parametrize("name", PASSED_AS)
+def test_weights_are_perturbed_however_the_module_is_passed(name):
     before = copy.deepcopy(HIDDEN.state_dict())
-    report = run_check(WAYS[way](), (1, 4, 4))
+    report = run_check(PASSED_AS[name](), (1, 4, 4))
     assert len(PAIRS) == 58
     assert report.leaks == PAIRS
     assert "6 with perturbed weights" in report.coverage
     assert all(torch.equal(before[name], tensor) for name, tensor in HIDDEN.state_dict().items())
 
 
-def test_a_method_is_called_in_evaluation_mode_and_in_the_type_of_its_weights():
+def test_a_method_is_called_in_evaluation_mode_and_in_the_dtype_of_its_weights():
     net = build(lambda: nn.Sequential(masked_stack(GRAY, mask_a), nn.Dropout())).double()
     assert run_check(net.forward, GRAY).passed
     assert net.training
@@ -112,7 +112,7 @@ def frozen(net, *parts):
     return net
 
 
-NO_VERDICT = {
+UNDECIDABLE = {
     "a function": (lambda: lambda x: torch.zeros(len(x), LEVELS, 4, 4), "pass the nn.Module itself, or one that wraps"),
     "a frozen head": (lambda: (net := Hidden()) and frozen(net, net.net[2]), r"frozen.*call requires_grad_\(True\)"),
     "all frozen": (lambda: frozen(Hidden()), r"frozen.*call requires_grad_\(True\)"),
@@ -122,26 +122,26 @@ NO_VERDICT = {
 
 
 def closed_over_two(net, state):
-    """Weights that are in no module, and a module that is not used."""
+    """Use weights that are in no module, and hold a module that is not used."""
     held = torch.zeros(LEVELS, 1, 1, 1) * state["net.2.bias"].sum()
     return lambda x: F.conv2d(x, held) if net else x
 
 
 @OF_SCRIPTS
-@pytest.mark.parametrize("name", NO_VERDICT)
-def test_where_nothing_is_seen_and_weights_may_hide_it_there_is_no_verdict(name):
-    make, message = NO_VERDICT[name]
+@pytest.mark.parametrize("name", UNDECIDABLE)
+def test_no_dependence_at_all_is_an_error_if_weights_may_hide_it(name):
+    make, message = UNDECIDABLE[name]
     with pytest.raises(cr.ChainruleError, match=rf"depends on no input, so nothing can be said.*{message}") as e:
         run_check(build(make), (1, 4, 4))
     assert "\n" not in str(e.value)
 
 
-def test_of_one_site_there_is_nothing_to_see():
+def test_one_site_without_dependence_passes():
     assert run_check(lambda x: torch.zeros(len(x), LEVELS, 1, 1), (1, 1, 1)).passed
 
 
 class BakedIn(nn.Conv2d):
-    """Its mask is in the values of its weight alone."""
+    """Store the mask in the values of the weight only."""
 
     def __init__(self, *args):
         super().__init__(*args)
@@ -161,7 +161,7 @@ class MaskIsAParameter(nn.Conv2d):
 
 
 class GradientIsMasked(BakedIn):
-    """Training leaves alone what the mask closed."""
+    """Mask the gradient, so that training keeps the zeros."""
 
     def __init__(self, *args):
         super().__init__(*args)
@@ -169,7 +169,7 @@ class GradientIsMasked(BakedIn):
 
 
 class WhileTraining(MaskedConv):
-    """Writes its mask into its weight in training mode alone."""
+    """Write the mask into the weight, in training mode only."""
 
     def forward(self, x):
         if self.training:
@@ -178,7 +178,7 @@ class WhileTraining(MaskedConv):
 
 
 def trained_once(kind):
-    """A stack of colour whose masks were written into its weights by one call in training mode."""
+    """Return a colour model whose masks were written into its weights by one call in training mode."""
     net = masked_stack(RGB, mask_a, kind=kind)
     net(torch.zeros(1, *RGB))
     return net
@@ -194,7 +194,7 @@ MASKED = {
 
 
 @pytest.mark.parametrize("name", MASKED)
-def test_what_a_mask_closes_stays_closed(name):
+def test_weights_that_a_mask_closes_stay_zero(name):
     make, shape = MASKED[name]
     report = run_check(build(make), shape)
     assert report.passed, report
@@ -202,7 +202,7 @@ def test_what_a_mask_closes_stays_closed(name):
 
 
 @pytest.mark.parametrize("layers", [1, 3])
-def test_zeros_that_one_step_of_training_moves_are_moved(layers):
+def test_zeros_that_one_training_step_changes_are_perturbed(layers):
     def make():
         free = [nn.Conv2d(6, 6, 3, padding=1) for _ in range(layers)]
         for each in free:
@@ -212,35 +212,35 @@ def test_zeros_that_one_step_of_training_moves_are_moved(layers):
         )
 
     net = build(make)
-    now = seen_of(net)
+    now = jacobian_mask(net)
     assert not now[~torch.ones(20, 20).tril(-1).bool()].any()
     report = run_check(net, GRAY)
     assert not report.passed
     assert report.to_dict()["only_with_perturbed_weights"]
     step(net)
-    after = seen_of(net)
+    after = jacobian_mask(net)
     assert ((after & report.leak_mask) == after.triu()).all()
     assert after.triu().any()
     assert not run_check(build(lambda: BakedIn(1, LEVELS, 3, 1, 1)), GRAY).passed
 
 
 def step(net):
-    """One step of Adam on random images."""
+    """Make one step of Adam on random images."""
     optimizer = torch.optim.Adam(net.parameters())
     x = torch.rand(8, *GRAY, generator=torch.Generator().manual_seed(0))
     net(x).square().sum().backward()
     optimizer.step()
 
 
-def seen_of(net):
-    """bool [D, D] of a gray model, by the Jacobian of summed logits at one image, without the code under test."""
+def jacobian_mask(net):
+    """Return the dependence of a gray model, bool [D, D], by the Jacobian at one image, without the code under test."""
     x = torch.rand(1, *GRAY, generator=torch.Generator().manual_seed(1))
     jacobian = torch.autograd.functional.jacobian(lambda x: net(x).square().sum(1).flatten(), x)
     return jacobian.flatten(1) != 0
 
 
-class Worn(nn.Module):
-    """Everything that a check could leave behind: modes, running statistics, weights written in forward, a count."""
+class Stateful(nn.Module):
+    """Change everything that a check must restore: modes, running statistics, weights, a counter."""
 
     def __init__(self, copied=True):
         super().__init__()
@@ -261,13 +261,13 @@ class Worn(nn.Module):
 
 
 @pytest.mark.parametrize("copied", [True, False])
-@pytest.mark.parametrize("way", [lambda net: net, lambda net: net.forward, lambda net: lambda x: net(x)])
-def test_a_module_stays_as_it_was(copied, way):
-    model = build(lambda: Worn(copied))
+@pytest.mark.parametrize("pass_as", [lambda net: net, lambda net: net.forward, lambda net: lambda x: net(x)])
+def test_a_module_is_not_changed(copied, pass_as):
+    model = build(lambda: Stateful(copied))
     state, modes = copy.deepcopy(model.state_dict()), [each.training for each in model.modules()]
     tensors = {name: (tensor, tensor.data_ptr()) for name, tensor in model.state_dict(keep_vars=True).items()}
     random = torch.get_rng_state()
-    report = run_check(way(model), GRAY)
+    report = run_check(pass_as(model), GRAY)
     assert report.passed
     assert "6 with perturbed weights" in report.coverage
     assert [each.training for each in model.modules()] == modes
@@ -282,8 +282,8 @@ def test_a_module_stays_as_it_was(copied, way):
     assert torch.equal(torch.get_rng_state(), random)
 
 
-def test_a_module_gets_its_state_back_when_it_raises():
-    class Raises(Worn):
+def test_a_module_that_raises_is_restored():
+    class Raises(Stateful):
         def forward(self, x):
             super().forward(x)
             raise KeyError("no\nsuch layer")
@@ -298,7 +298,7 @@ def test_a_module_gets_its_state_back_when_it_raises():
 
 
 class Expanded(nn.Conv2d):
-    """Its mask is a view of one number many times over."""
+    """Use a mask that is an expanded view."""
 
     def __init__(self):
         super().__init__(1, LEVELS, 3, padding=1)
@@ -309,7 +309,7 @@ class Expanded(nn.Conv2d):
         return F.conv2d(x, self.weight * self.mask, self.bias, padding=1)
 
 
-def test_a_buffer_that_is_expanded_is_no_obstacle():
+def test_an_expanded_buffer_is_restored():
     model = build(Expanded).train()
     assert run_check(model, GRAY).passed
     assert model.training
@@ -321,7 +321,7 @@ def test_lazy_weights_are_refused():
         run_check(nn.LazyConv2d(LEVELS, 1), GRAY)
 
 
-def test_the_error_of_a_gradient_is_told():
+def test_the_report_quotes_an_error_of_the_backward_pass():
     class Refuses(torch.autograd.Function):
         @staticmethod
         def forward(ctx, x):

@@ -1,4 +1,4 @@
-"""Faults planted in models, each as a user might write it: the right law finds it and names the right sites."""
+"""Plant faults in models, each as a user might write it: the right law finds it and names the right sites."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.findings import BATCH, FREQUENCIES, LEAK, STORAGE, TOTAL, fai
 
 
 class OffByOne(MADE):
-    """The output's mask lets equal degrees through."""
+    """Let equal degrees through the mask of the output."""
 
     def __init__(self, domain, **arguments):
         super().__init__(domain, **arguments)
@@ -27,7 +27,7 @@ class OffByOne(MADE):
         self.output.mask = degree_mask(self.order.rank + 1, below, strict=False)
 
 
-def test_made_whose_output_sees_its_own_input():
+def test_a_made_whose_output_depends_on_its_own_input():
     report = check_model(OffByOne(Binary((5,)), hidden=(40,)))
     # The last site has no hidden unit of its own degree to look through.
     assert finding(report, LEAK).pairs == ((0, 0), (1, 1), (2, 2), (3, 3))
@@ -37,21 +37,21 @@ def test_made_whose_output_sees_its_own_input():
 
 
 class OpenDiagonal(MADE):
-    """Direct weights whose diagonal was left open."""
+    """Leave the diagonal of the direct connections open."""
 
     def __init__(self, domain, **arguments):
         super().__init__(domain, direct_connections=True, **arguments)
         self.skip.mask = degree_mask(self.order.rank + 1, self.order.rank + 1, strict=False)
 
 
-def test_made_with_an_open_diagonal_in_another_order():
+def test_a_made_with_an_open_diagonal_in_another_order():
     report = check_model(OpenDiagonal(Binary((1, 2, 2)), hidden=(8,), order=(2, 0, 3, 1)))
     assert finding(report, LEAK).pairs == tuple((site, site) for site in range(4))
     assert "row 0, column 0 depends on row 0, column 0" in finding(report, LEAK).detail
 
 
 class AllMaskB(PixelCNN):
-    """Mask B in the first layer too."""
+    """Use mask B in the first layer too."""
 
     def __init__(self, domain, **arguments):
         super().__init__(domain, **arguments)
@@ -60,14 +60,14 @@ class AllMaskB(PixelCNN):
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 4), (3, 2, 2)])
-def test_pixelcnn_with_mask_b_in_its_first_layer(shape):
+def test_a_pixelcnn_with_mask_b_in_its_first_layer(shape):
     report = check_model(AllMaskB(Binary(shape), blocks=1, features=9))
     sites = range(torch.Size(shape).numel())
     assert finding(report, LEAK).pairs == tuple((site, site) for site in sites)
 
 
 class ColoursInterleaved(PixelCNN):
-    """Output features are grouped R, G, B, R, G, B, … and read as R, R, …, G, G, …, B, B, …"""
+    """Group output features as R, G, B, R, G, B, … and read them as R, R, …, G, G, …, B, B, …"""
 
     def __init__(self, domain, **arguments):
         super().__init__(domain, **arguments)
@@ -76,28 +76,28 @@ class ColoursInterleaved(PixelCNN):
         self.output.mask = convolution_mask(interleaved, wide, (1, 1), "B")
 
 
-def test_colours_that_see_later_colours_of_their_pixel():
+def test_colours_that_depend_on_later_colours_of_their_pixel():
     report = check_model(ColoursInterleaved(Levels((3, 1, 2), 3), blocks=0, features=9))
-    # At pixel 0, red is site 0, green 2, blue 4. One of red's outputs was meant for blue, which sees red and green.
+    # At pixel 0, red is site 0, green 2, blue 4. One of red's outputs was meant for blue, which depends on red and green.
     assert finding(report, LEAK).pairs == ((0, 0), (0, 2), (1, 1), (1, 3), (2, 2), (3, 3))
     assert "the conditional of row 0, column 0, R depends on row 0, column 0" in finding(report, LEAK).detail
 
 
 class AnotherOrder(MADE):
-    """Says that it takes its sites in an order that its masks do not have."""
+    """Claim an order that is not the order of the masks."""
 
     def __init__(self, domain, **arguments):
         super().__init__(domain, **arguments)
         self.order = Order((1, 0, 2))
 
 
-def test_an_order_that_is_not_that_of_the_masks():
+def test_an_order_that_is_not_the_order_of_the_masks():
     report = check_model(AnotherOrder(Binary((3,)), hidden=(16,)))
     assert finding(report, LEAK).pairs == ((1, 0),)
 
 
 class OneKernel(AutoregressiveModel):
-    """One 3×3 convolution whose open taps are given as (row, column) offsets from the centre."""
+    """Apply one 3×3 convolution whose open taps are given as (row, column) offsets from the centre."""
 
     def __init__(self, domain, taps):
         super().__init__()
@@ -115,7 +115,7 @@ class OneKernel(AutoregressiveModel):
 
 @pytest.fixture(autouse=True)
 def quiet_start(monkeypatch):
-    """torch's own layers draw from its global generator; here all weights start at zero instead."""
+    """Initialise torch's own layers with zeros, since they draw from the global generator."""
     monkeypatch.setattr(nn.Conv2d, "reset_parameters", zero_parameters)
     monkeypatch.setattr(nn.Linear, "reset_parameters", zero_parameters)
 
@@ -128,12 +128,12 @@ def zero_parameters(layer):
 PAST = [(-1, -1), (-1, 0), (-1, 1), (0, -1)]
 
 
-def test_a_kernel_that_sees_the_past_alone_is_right():
+def test_a_kernel_over_earlier_pixels_only_passes():
     assert failed_laws(check_model(OneKernel(Binary((1, 3, 4)), PAST))) == set()
 
 
 @pytest.mark.parametrize("tap", [(0, 0), (0, 1), (1, -1), (1, 0), (1, 1)])
-def test_every_tap_that_sees_the_present_or_the_future_is_found(tap):
+def test_every_tap_at_the_pixel_itself_or_at_a_later_pixel_is_found(tap):
     height, width = 3, 4
     seen = {
         (row * width + column, (row + tap[0]) * width + column + tap[1])
@@ -145,7 +145,7 @@ def test_every_tap_that_sees_the_present_or_the_future_is_found(tap):
 
 
 class HiddenLeak(MADE):
-    """An unmasked layer that starts at zero: untrained, the model is right."""
+    """Add a layer without a mask that starts at zero: untrained, the model is correct."""
 
     def __init__(self, domain, hidden=(8,)):
         super().__init__(domain, hidden)
@@ -156,40 +156,40 @@ class HiddenLeak(MADE):
         return Conditionals(logits + self.extra(self.encode(x)), binary=True)
 
 
-def test_a_leak_behind_weights_that_start_at_zero():
+def test_a_leak_that_weights_at_zero_hide():
     found = check_autoregressive_property(HiddenLeak(Binary((3,))))
     assert found.pairs == ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
     assert found.detail.endswith("once its weights are perturbed")
 
 
-class LookUp(AutoregressiveModel):
-    """Each conditional is looked up by the value of one site: no gradient reaches the input."""
+class LookupModel(AutoregressiveModel):
+    """Look up each conditional by the value of one site, so that no gradient reaches the input."""
 
-    def __init__(self, domain, looks_at, cast=True):
+    def __init__(self, domain, sources, cast=True):
         super().__init__()
-        self.domain, self.order, self.looks_at, self.cast = domain, natural(domain), looks_at, cast
+        self.domain, self.order, self.sources, self.cast = domain, natural(domain), sources, cast
         self.logits = nn.Parameter(torch.linspace(-1, 1, domain.sites * 2).view(domain.sites, 2))
 
     def conditionals(self, x):
         x = x.long() if self.cast else x  # a float is no index
-        seen = x[:, self.looks_at] * torch.tensor([site is not None for site in [None, *self.looks_at[1:]]])
+        seen = x[:, self.sources] * torch.tensor([site is not None for site in [None, *self.sources[1:]]])
         return Conditionals(self.logits[torch.arange(self.domain.sites), seen], binary=True)
 
 
 @pytest.mark.parametrize("cast", [True, False])
-def test_models_that_take_no_gradient_are_asked_by_changing_values(cast):
-    right = check_autoregressive_property(LookUp(Binary((4,)), [0, 0, 1, 0], cast))
+def test_a_model_without_a_gradient_is_tested_by_perturbation(cast):
+    right = check_autoregressive_property(LookupModel(Binary((4,)), [0, 0, 1, 0], cast))
     assert right.passed
     assert "by perturbation only" in right.detail
-    wrong = check_autoregressive_property(LookUp(Binary((4,)), [0, 3, 1, 3], cast))
+    wrong = check_autoregressive_property(LookupModel(Binary((4,)), [0, 3, 1, 3], cast))
     assert wrong.pairs == ((1, 3), (3, 3))
 
 
-# Law 2: totals.
+# Law 2: normalization.
 
 
-class Heavy(Conditionals):
-    """Forgets to normalise one site."""
+class HeavySite(Conditionals):
+    """Forget to normalise one site."""
 
     def log_prob(self, x):
         return super().log_prob(x) + 0.25 * torch.arange(x[0].numel()).eq(2).view(x.shape[1:])
@@ -197,7 +197,7 @@ class Heavy(Conditionals):
 
 class Unnormalised(MADE):
     def conditionals(self, x):
-        return Heavy(super().conditionals(x).logits, binary=True)
+        return HeavySite(super().conditionals(x).logits, binary=True)
 
 
 @pytest.mark.parametrize("shape", [(1, 2, 2), (1, 5, 9)])
@@ -209,18 +209,18 @@ def test_a_conditional_that_does_not_normalise(shape):
 
 
 class Averaged(MADE):
-    """Its log_prob divides by the number of sites."""
+    """Divide `log_prob` by the number of sites."""
 
     def log_prob(self, x):
         return super().log_prob(x) / self.domain.sites
 
 
-def test_a_log_prob_that_is_no_density_is_found_by_enumeration():
+def test_a_log_prob_that_is_not_normalised_is_found_by_enumeration():
     report = check_model(Averaged(Binary((4,)), hidden=(8,)))
     assert "the probabilities of all 2^4 outcomes sum to" in finding(report, TOTAL).detail
 
 
-def test_a_log_prob_that_is_no_density_is_found_where_outcomes_are_too_many():
+def test_a_log_prob_that_is_not_normalised_is_found_without_enumeration():
     report = check_model(Averaged(Binary((40,)), hidden=(8,)))
     assert "log_prob is not the sum of the conditionals" in finding(report, TOTAL).detail
 
@@ -230,7 +230,7 @@ class NotANumber(MADE):
         return Conditionals(super().conditionals(x).logits * torch.nan, binary=True)
 
 
-def test_nan_is_no_distribution_and_no_leak():
+def test_nan_fails_normalization_but_is_no_leak():
     report = check_model(NotANumber(Binary((3,)), hidden=(8,)))
     assert "sums to nan" in finding(report, TOTAL).detail
     assert LEAK not in failed_laws(report)
@@ -239,50 +239,50 @@ def test_nan_is_no_distribution_and_no_leak():
 # Law 4: samples.
 
 
-class Leaning(Conditionals):
-    """Draws the lower values too often; what it says of probabilities is right."""
+class BiasedConditionals(Conditionals):
+    """Draw the lower values too often, with correct probabilities."""
 
     def icdf(self, noise):
         return super().icdf(noise**1.1)
 
     def select_sites(self, sites):
-        return Leaning(super().select_sites(sites).logits, binary=self.binary)
+        return BiasedConditionals(super().select_sites(sites).logits, binary=self.binary)
 
     def tempered(self, temperature):
-        return Leaning(super().tempered(temperature).logits, binary=self.binary)
+        return BiasedConditionals(super().tempered(temperature).logits, binary=self.binary)
 
 
 class Biased(MADE):
     def conditionals(self, x):
-        return Leaning(super().conditionals(x).logits, binary=isinstance(self.domain, Binary))
+        return BiasedConditionals(super().conditionals(x).logits, binary=isinstance(self.domain, Binary))
 
 
 @pytest.mark.parametrize("domain", [Binary((3,)), Levels((2,), 5)])
-def test_draws_that_lean_to_one_side(domain):
+def test_biased_draws_are_found(domain):
     report = check_model(Biased(domain, hidden=(8,)))
     assert failed_laws(report) == {FREQUENCIES}
     assert "times are expected (chi-square p = " in finding(report, FREQUENCIES).detail
 
 
-# Law 5: storage and neighbours.
+# Law 5: save and load, and batch independence.
 
 
 class ForgetsItsSeed(MADE):
-    """Its masks come from a seed that it does not keep."""
+    """Draw the masks from a seed that is not stored."""
 
     def __init__(self, domain, hidden=(16,), seed=0):
         super().__init__(domain, hidden, seed=seed)
         self.seed = 0
 
 
-def test_a_model_that_does_not_keep_its_arguments():
+def test_a_model_that_does_not_store_its_arguments():
     report = check_model(ForgetsItsSeed(Binary((6,)), seed=1))
     assert failed_laws(report) == {STORAGE}
     assert "log_prob of 8 random data is not the same" in finding(report, STORAGE).detail
 
 
 class RoundsItsWeights(MADE):
-    """Its weights come back as halves."""
+    """Load weights in half precision."""
 
     def _load_from_state_dict(self, state_dict, prefix, *rest):
         for name in state_dict:
@@ -290,14 +290,14 @@ class RoundsItsWeights(MADE):
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
 
-def test_weights_that_do_not_come_back():
+def test_weights_that_change_when_they_are_loaded():
     report = check_model(RoundsItsWeights(Binary((6,)), hidden=(8,)))
     assert failed_laws(report) == {STORAGE}
     assert "layers.0.weight is not the same after save and load" in finding(report, STORAGE).detail
 
 
 class BatchNormalised(MADE):
-    """Its features are normalised over the batch, whatever the mode."""
+    """Normalise features over the batch, in evaluation mode too."""
 
     def conditionals(self, x):
         h = self.layers[0](self.encode(x).flatten(1))
@@ -305,20 +305,20 @@ class BatchNormalised(MADE):
         return Conditionals(self.output(h).view(x.shape), binary=True)
 
 
-def test_data_that_depend_on_their_neighbours():
+def test_data_that_depend_on_their_batch():
     report = check_model(BatchNormalised(Binary((1, 2, 2)), hidden=(8,)))
     assert "log_prob of a datum in a batch differs by" in finding(report, BATCH).detail
-    # Alone in its batch, a datum's sites see what the masks allow: no leak is reported where there is none.
+    # In a batch of one datum, the sites depend on what the masks allow: no leak is reported.
     assert LEAK not in failed_laws(report)
 
 
-class DependsOnItsPlace(MADE):
-    """The first datum of a batch of several is treated in its own way."""
+class DependsOnIndex(MADE):
+    """Add the index in the batch to the logits."""
 
     def conditionals(self, x):
         place = torch.arange(len(x)).view(-1, *[1] * len(self.domain.shape)) % 4
         return Conditionals(super().conditionals(x).logits + place, binary=True)
 
 
-def test_data_that_depend_on_their_place():
-    assert BATCH in failed_laws(check_model(DependsOnItsPlace(Binary((4,)), hidden=(8,))))
+def test_data_that_depend_on_their_index():
+    assert BATCH in failed_laws(check_model(DependsOnIndex(Binary((4,)), hidden=(8,))))

@@ -1,4 +1,4 @@
-"""`chainrule check MODULE:FUNCTION` as a user meets it: words, JSON, a picture, and one line for what is wrong."""
+"""Run `chainrule check MODULE:FUNCTION`: its text, its JSON, its figure, and one line for each error."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ print("hello from the module")
 
 
 class Net(nn.Module):
-    """Sees the pixel to its left, or, with a shift of -1, the one to its right."""
+    """Depend on the pixel to the left or, with a shift of -1, to the right."""
 
     def __init__(self, shift):
         super().__init__()
@@ -45,7 +45,7 @@ rows = nn.Sequential(nn.Linear(6, 6, bias=False), nn.Unflatten(1, (6, 1)))
 
 
 class Stays(nn.Parameter):
-    """Its values cannot be replaced."""
+    """Refuse to replace its values."""
 
     @property
     def data(self):
@@ -78,7 +78,7 @@ RIGHT = LEFT.replace(":left", ":right")
 
 @pytest.fixture
 def check(tmp_path, monkeypatch, capsys):
-    """Runs `chainrule check` in a folder with a module; gives its status and words."""
+    """Run `chainrule check` in a folder with a module; return its status, output and error."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine_for_check.py").write_text(MODULE)
     (tmp_path / "broken_for_check.py").write_text("import sys\nsys.exit('usage: no')\n")
@@ -96,7 +96,7 @@ def check(tmp_path, monkeypatch, capsys):
     return run
 
 
-def test_a_leak_is_status_1_and_told(check):
+def test_a_leak_is_reported_with_status_1(check):
     status, out, err = check(RIGHT)
     assert status == 1
     assert err == ""
@@ -106,7 +106,7 @@ def test_a_leak_is_status_1_and_told(check):
     assert "4 at (0, +1)" in out
 
 
-def test_no_leak_is_status_0(check):
+def test_status_0_without_a_leak(check):
     status, out, _ = check(LEFT)
     assert status == 0
     assert "mine_for_check:left does not leak" in out
@@ -115,7 +115,7 @@ def test_no_leak_is_status_0(check):
     assert check(f"{LEFT} --order 2,1,0,5,4,3 --scale signed --seed 3")[0] == 1
 
 
-def test_json_is_all_that_is_printed(check):
+def test_only_json_is_printed_on_standard_output(check):
     status, out, err = check(f"{RIGHT} --json")
     assert status == 1
     found = json.loads(out)
@@ -124,7 +124,7 @@ def test_json_is_all_that_is_printed(check):
     assert err == "hello from the module\n"
 
 
-def test_a_picture_is_written_and_never_over_another(check, tmp_path):
+def test_a_figure_is_written_and_never_overwritten(check, tmp_path):
     assert check(f"{RIGHT} --out leaks.png")[0] == 1
     with Image.open(tmp_path / "leaks.png") as picture:
         assert picture.size[0] == 1400
@@ -135,7 +135,7 @@ def test_a_picture_is_written_and_never_over_another(check, tmp_path):
     assert (tmp_path / "leaks.png").read_bytes() == before
 
 
-def test_a_bound_method_leaks_as_its_module_does(check):
+def test_a_bound_method_is_checked_as_its_module(check):
     status, out, _ = check(RIGHT.replace(":right", ":by_method"))
     assert status == 1
     assert "mine_for_check:by_method leaks: 4 of its 6 outputs" in out
@@ -148,7 +148,7 @@ def test_a_name_may_have_dots(check):
     assert "mine_for_check:held.nets.1 leaks: 4 of its 6 outputs" in out
 
 
-def test_rows_and_other_numbers_than_logits(check, tmp_path):
+def test_rows_and_outputs_that_are_no_logits(check, tmp_path):
     line = "mine_for_check:rows --shape 6 --levels 4 --layout n,d,k --outputs-per-site 1 --out rows.png"
     status, out, _ = check(line)
     assert status == 1
@@ -219,7 +219,7 @@ OPTIONS = "--shape 1,2,3 --levels 3 --layout n,kc,h,w"
         ("", "RUN must be given"),
     ],
 )
-def test_what_is_wrong_is_one_line_and_status_2(line, message, check):
+def test_bad_input_is_one_line_with_status_2(line, message, check):
     status, out, err = check(line)
     assert status == 2
     assert "leak" not in out
@@ -236,7 +236,7 @@ def test_a_folder_with_a_colon_is_a_run(check, tmp_path):
     assert check("mine_for_check:left --device cpu --json")[0] == 0
 
 
-def test_the_help_is_quick_and_names_every_choice():
+def test_the_help_imports_no_torch_and_names_every_choice():
     code = (
         "import sys; from chainrule.cli import main; main(['check', '--help']); "
         "print(sorted({'torch', 'numpy', 'matplotlib'} & set(sys.modules)))"
@@ -267,6 +267,6 @@ def test_the_page_shows_what_the_command_prints(tmp_path):
 TEXTS = re.compile(r"^```text\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-def without_sizes(words: str) -> list[str]:
-    """The lines, but for the size of the changes: its last digit is the machine's."""
-    return [line for line in words.splitlines() if "the largest change" not in line]
+def without_sizes(text: str) -> list[str]:
+    """Return the lines except the size of the changes, whose last digit depends on the machine."""
+    return [line for line in text.splitlines() if "the largest change" not in line]

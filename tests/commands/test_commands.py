@@ -63,9 +63,9 @@ def test_the_help_of_each_command_has_its_summary(name, capsys):
 
 def test_options_have_priority_over_a_configuration_file(command, tmp_path):
     (tmp_path / "c.yaml").write_text("epochs: 2\nlr: 0.01\nmodel:\n  hidden: [6, 5]\n  direct_connections: true\n")
-    line = "train made --config c.yaml --data HOME/images.npz --out new/run --batch-size 7 --model.direct-connections false"
+    line = "train made --config c.yaml --data HOME/images.npz --out run --batch-size 7 --model.direct-connections false"
     assert command(line)[0] == 0
-    config = json.loads((tmp_path / "new" / "run" / "config.json").read_text())
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
     assert config["model"]["hidden"] == [6, 5]
     assert config["model"]["direct_connections"] is False
     assert (config["training"]["epochs"], config["training"]["lr"], config["training"]["batch_size"]) == (2, 0.01, 7)

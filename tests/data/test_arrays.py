@@ -1,4 +1,4 @@
-"""Arrays and tensors as splits: layouts, what values are refused, and digests."""
+"""Arrays and tensors as splits: layouts, refused values, and digests."""
 
 import numpy as np
 import pytest
@@ -34,13 +34,13 @@ def test_booleans_become_zeros_and_ones():
     assert as_split(NUMBERS > 3).values().tolist() == (NUMBERS > 3).astype(int).tolist()
 
 
-def test_an_array_that_cannot_be_written_to_is_taken():
+def test_a_read_only_array_is_accepted():
     x = NUMBERS.astype(np.uint8)
     x.flags.writeable = False
     assert as_split(x).values().tolist() == NUMBERS.tolist()
 
 
-def test_bytes_are_not_copied_and_a_split_stays_itself():
+def test_bytes_are_not_copied_and_a_split_is_returned():
     x = torch.zeros(4, 3, dtype=torch.uint8)
     split = as_split(x)
     assert split.values().data_ptr() == x.data_ptr()
@@ -68,19 +68,19 @@ def test_bytes_are_not_copied_and_a_split_stays_itself():
         (None, "not NoneType"),
     ],
 )
-def test_other_data_are_refused_in_one_line(x, message):
+def test_invalid_data_are_refused_in_one_line(x, message):
     with pytest.raises(ChainruleError) as refusal:
         as_split(x)
     assert message in str(refusal.value)
     assert "\n" not in str(refusal.value)
 
 
-def test_digests_are_those_of_any_machine():
+def test_a_digest_is_the_same_on_every_machine():
     x = torch.arange(24, dtype=torch.uint8).reshape(2, 3, 2, 2)
     assert Split(x).digest == "3183acfda3ce85893d880a0aa0feb04560eac503dec5c46ccc86dd588fb53247"
 
 
-def test_digests_tell_shapes_and_values_apart():
+def test_different_shapes_or_values_have_different_digests():
     x = torch.zeros(2, 6, dtype=torch.uint8)
     others = [x.reshape(6, 2), x.reshape(2, 2, 3), torch.ones_like(x), torch.zeros(3, 6, dtype=torch.uint8)]
     assert len({Split(each).digest for each in [x, *others]}) == 5
@@ -99,7 +99,7 @@ def test_digests_tell_shapes_and_values_apart():
         ((2, 7, 3, 3), (2, 3, 7, 3)),
     ],
 )
-def test_images_come_out_channels_first(shape, arranged):
+def test_images_are_arranged_with_channels_first(shape, arranged):
     x = np.arange(np.prod(shape)).reshape(shape)
     out = arrange(x, "x")
     assert out.shape == arranged
@@ -119,7 +119,7 @@ def test_images_come_out_channels_first(shape, arranged):
         ((2, 35), (35,)),
     ],
 )
-def test_a_known_shape_settles_the_layout(shape, wanted):
+def test_a_known_shape_determines_the_layout(shape, wanted):
     assert arrange(np.zeros(shape), "x", wanted).shape == (2, *wanted)
 
 
@@ -138,7 +138,7 @@ def test_a_known_shape_settles_the_layout(shape, wanted):
         ((2, 34), (1, 7, 5), "x has the shape [2, 34], and a datum of the domain has [1, 7, 5]"),
     ],
 )
-def test_shapes_that_are_no_data_or_two_kinds_of_it_are_refused(shape, known, message):
+def test_invalid_and_ambiguous_shapes_are_refused(shape, known, message):
     with pytest.raises(ChainruleError) as refusal:
         arrange(np.zeros(shape), "x", known)
     assert message in str(refusal.value)

@@ -1,4 +1,4 @@
-"""load_data: every kind of array source, the split rule, the inferred domain, and recipes that repeat bit for bit."""
+"""load_data: array sources, random splits, inferred domains, and preprocessing that repeats bit for bit."""
 
 import gzip
 import json
@@ -20,7 +20,7 @@ def idx_bytes(array, kind=0x08):
 
 
 def rows_of(data):
-    """All data of a set, as sorted tuples: what it holds, wherever it went."""
+    """Return all data of a set as sorted tuples, whatever their split."""
     splits = [data.train, data.valid, data.test]
     return sorted(tuple(row.tolist()) for split in splits for row in split.values().flatten(1))
 
@@ -50,7 +50,7 @@ def test_digits_quantise_on_their_own_scale():
     assert torch.equal(four.train.values(), torch.floor(whole.train.values() * 3 / 16 + 0.5).to(torch.uint8))
 
 
-def test_what_a_seed_gives_stays_what_it_was():
+def test_splits_and_draws_of_a_seed_do_not_change():
     split, drawn = load_data("digits"), load_data("digits", binarize="draw", seed=1)
     assert split.test.digest == "c130512624c07b0289bfc4aff71d93f1f75ed30980c44b20030638cf0dabdbc0"
     assert drawn.test.digest == "aa5d8af02472cf869438f060db5ce3f6799edb2a3a77669b21d87ada25b4ac6c"
@@ -75,7 +75,7 @@ def test_the_validation_split_has_three_names(tmp_path, name):
     assert "splits as in the source, without train" in data.messages
 
 
-def test_labels_are_passed_over_even_if_pickled(tmp_path):
+def test_labels_are_ignored_even_if_pickled(tmp_path):
     labels = np.array([None] * 40)
     np.savez(tmp_path / "x.npz", images=GRAY, images_labels=labels, labels=labels)
     data = load_data(tmp_path / "x.npz")
@@ -96,7 +96,7 @@ def test_labels_are_passed_over_even_if_pickled(tmp_path):
         ("y.idx3", idx_bytes(GRAY.astype(">f4"), 0x0D)),
     ],
 )
-def test_idx_files_are_read_whatever_they_are_called(tmp_path, name, content):
+def test_idx_files_are_read_under_all_their_names(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     np.save(tmp_path / "x.npy", GRAY)
     data = load_data(tmp_path / name)
@@ -113,7 +113,7 @@ def test_idx_files_of_rgb_images(tmp_path):
 
 
 @pytest.mark.parametrize(("n", "held"), [(3, 1), (9, 1), (10, 1), (29, 2), (40, 4)])
-def test_one_array_is_split_by_seed(tmp_path, n, held):
+def test_a_single_array_is_split_at_random(tmp_path, n, held):
     np.save(tmp_path / "x.npy", GRAY[:n])
     data = load_data(str(tmp_path / "x.npy"), seed=5)
     assert [len(data.train), len(data.valid), len(data.test)] == [n - 2 * held, held, held]
@@ -123,7 +123,7 @@ def test_one_array_is_split_by_seed(tmp_path, n, held):
     )
 
 
-def test_the_split_is_the_seeds(tmp_path):
+def test_the_random_split_depends_on_the_seed_alone(tmp_path):
     np.save(tmp_path / "x.npy", GRAY)
     one, other = load_data(tmp_path / "x.npy", seed=1), load_data(tmp_path / "x.npy", seed=2)
     assert same(one, load_data(tmp_path / "x.npy", seed=1))
@@ -131,7 +131,7 @@ def test_the_split_is_the_seeds(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("array", "domain", "note"),
+    ("array", "domain", "message"),
     [
         (BITS, Binary((1, 6, 5)), "all values are 0 or 1: binary"),
         (BITS.astype(np.int64), Binary((1, 6, 5)), "binary"),
@@ -146,11 +146,11 @@ def test_the_split_is_the_seeds(tmp_path):
         (np.stack([GRAY] * 3, -1), Levels((3, 6, 5), 256), "colour values on the scale 0 … 255"),
     ],
 )
-def test_the_domain_is_inferred_and_said(tmp_path, array, domain, note):
+def test_the_domain_is_inferred_with_a_message(tmp_path, array, domain, message):
     np.save(tmp_path / "x.npy", array)
     data = load_data(tmp_path / "x.npy")
     assert data.domain == domain
-    assert any(note in each for each in data.messages)
+    assert any(message in each for each in data.messages)
 
 
 def test_the_domain_comes_from_all_splits_together(tmp_path):
@@ -160,7 +160,7 @@ def test_the_domain_comes_from_all_splits_together(tmp_path):
     assert load_data(tmp_path / "rows.npz").domain == Levels((3,), 7)
 
 
-def test_a_given_domain_wins(tmp_path):
+def test_the_domain_argument_overrides_the_inferred_one(tmp_path):
     np.save(tmp_path / "x.npy", GRAY.reshape(40, 30) % 4)
     for domain in (Levels((30,), 9), Levels((1, 6, 5), 4), Levels((2, 5, 3), 256)):
         data = load_data(tmp_path / "x.npy", domain=domain)
@@ -168,11 +168,11 @@ def test_a_given_domain_wins(tmp_path):
         assert data.train.shape == domain.shape
 
 
-def test_fractions_are_gray_values_if_something_converts_them(tmp_path):
+def test_fractions_are_gray_values_if_they_are_binarized_or_quantised(tmp_path):
     np.savez(tmp_path / "f.npz", train=GRAY / np.float32(255), test=GRAY[:5] / 255.0)
     np.savez(tmp_path / "g.npz", train=GRAY, test=GRAY[:5])
-    for recipe in ({"binarize": "threshold"}, {"binarize": "dynamic"}, {"levels": 256}, {"levels": 5}):
-        fractions, gray = load_data(tmp_path / "f.npz", **recipe), load_data(tmp_path / "g.npz", **recipe)
+    for preprocessing in ({"binarize": "threshold"}, {"binarize": "dynamic"}, {"levels": 256}, {"levels": 5}):
+        fractions, gray = load_data(tmp_path / "f.npz", **preprocessing), load_data(tmp_path / "g.npz", **preprocessing)
         assert fractions.domain == gray.domain
         assert torch.equal(fractions.train.values(3), gray.train.values(3))
         assert torch.equal(fractions.test.values(), gray.test.values())
@@ -186,7 +186,7 @@ def test_a_threshold_is_at_half_of_full_scale(gray_file):
 
 
 @pytest.mark.parametrize("levels", [2, 5, 256])
-def test_levels_are_quantised_as_said(gray_file, levels):
+def test_gray_values_are_quantised_to_levels(gray_file, levels):
     data = load_data(gray_file, levels=levels)
     assert data.domain == Levels((1, 6, 5), levels)
     assert data.train.values().tolist() == np.rint(GRAY[:30, None] * ((levels - 1) / 255)).astype(int).tolist()
@@ -217,7 +217,7 @@ def test_dynamic_draws_average_to_the_gray_value(gray_file):
     assert abs((mean - wanted).mean()) < 4 * 0.5 / (400 * wanted.numel()) ** 0.5
 
 
-def test_dynamic_binarization_holds_still_for_reports(gray_file):
+def test_dynamic_binarization_has_a_fixed_draw_for_reports(gray_file):
     dynamic, fixed = load_data(gray_file, binarize="dynamic"), load_data(gray_file, binarize="draw")
     assert torch.equal(dynamic.train.values(), fixed.train.values())
     for ours, theirs in ((dynamic.valid, fixed.valid), (dynamic.test, fixed.test)):
@@ -225,14 +225,14 @@ def test_dynamic_binarization_holds_still_for_reports(gray_file):
         assert ours.digest == theirs.digest
 
 
-def test_splits_do_not_share_their_noise(tmp_path):
+def test_splits_have_different_noise(tmp_path):
     np.savez(tmp_path / "x.npz", train=GRAY, valid=GRAY, test=GRAY)
     data = load_data(tmp_path / "x.npz", binarize="draw")
     assert len({data.train.digest, data.valid.digest, data.test.digest}) == 3
 
 
 @pytest.mark.parametrize(
-    "recipe",
+    "preprocessing",
     [
         {},
         {"seed": 4},
@@ -241,10 +241,10 @@ def test_splits_do_not_share_their_noise(tmp_path):
     ],
 )
 @pytest.mark.parametrize("source", ["digits", "x.npy"])
-def test_a_recorded_recipe_repeats_bit_for_bit(tmp_path, monkeypatch, source, recipe):
+def test_recorded_preprocessing_repeats_bit_for_bit(tmp_path, monkeypatch, source, preprocessing):
     monkeypatch.chdir(tmp_path)
     np.save("x.npy", GRAY)
-    data = load_data(source, **recipe)
+    data = load_data(source, **preprocessing)
     recorded = json.loads(json.dumps(data.preprocessing.to_dict()))
     again = load_data(source, **recorded, domain=data.domain)
     assert again.domain == data.domain
@@ -252,7 +252,7 @@ def test_a_recorded_recipe_repeats_bit_for_bit(tmp_path, monkeypatch, source, re
     assert same(data, again)
 
 
-def test_splits_and_sets_print_short():
+def test_the_repr_of_splits_and_data_sets_is_short():
     data = load_data("digits", binarize="dynamic")
     assert repr(data.train) == "Split(1297 of [1, 8, 8], drawn each epoch)"
     assert len(repr(data)) < 600

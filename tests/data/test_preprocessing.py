@@ -1,4 +1,4 @@
-"""The recipe and its arithmetic: quantisation is exact, draws are fair, repeatable and told apart by their keys."""
+"""Preprocessing: exact quantisation, and draws that are fair and repeatable."""
 
 import json
 from fractions import Fraction
@@ -14,15 +14,16 @@ ALL_GRAY = torch.arange(256, dtype=torch.uint8)
 
 
 @pytest.mark.parametrize(
-    "recipe", [{}, {"binarize": "dynamic", "seed": 3}, {"levels": 2}, {"levels": 256, "seed": -1}, {"binarize": "draw"}]
+    "preprocessing",
+    [{}, {"binarize": "dynamic", "seed": 3}, {"levels": 2}, {"levels": 256, "seed": -1}, {"binarize": "draw"}],
 )
-def test_a_recipe_survives_json(recipe):
-    made = Preprocessing(**recipe)
+def test_preprocessing_is_restored_from_json(preprocessing):
+    made = Preprocessing(**preprocessing)
     assert Preprocessing.from_dict(json.loads(json.dumps(made.to_dict()))) == made
 
 
 @pytest.mark.parametrize(
-    ("recipe", "message"),
+    ("preprocessing", "message"),
     [
         ({"binarize": "round"}, "binarize must be one of threshold, draw, dynamic, not 'round'"),
         ({"levels": 1}, "levels must be a whole number from 2 to 256, not 1"),
@@ -34,9 +35,9 @@ def test_a_recipe_survives_json(recipe):
         ({"size": 32, "crop": True}, "preprocessing has no crop, size; it has binarize, levels, seed"),
     ],
 )
-def test_a_recipe_that_cannot_be_is_refused(recipe, message):
+def test_invalid_preprocessing_is_refused(preprocessing, message):
     with pytest.raises(ChainruleError) as refusal:
-        Preprocessing.from_dict(recipe)
+        Preprocessing.from_dict(preprocessing)
     assert message in str(refusal.value)
     assert "\n" not in str(refusal.value)
 
@@ -61,7 +62,7 @@ def test_two_levels_are_a_threshold_at_half_of_full_scale(full_scale):
 
 
 @pytest.mark.parametrize(("gray", "full_scale"), [(1, 255), (37, 255), (128, 255), (254, 255), (5, 16), (15, 16)])
-def test_a_draw_is_one_as_often_as_the_gray_value_says(gray, full_scale):
+def test_the_frequency_of_ones_is_the_gray_value(gray, full_scale):
     n, p = 200_000, gray / full_scale
     mean = draw_binary(torch.full((n,), gray, dtype=torch.uint8), full_scale, 0, 1).double().mean().item()
     assert abs(mean - p) < 4 * (p * (1 - p) / n) ** 0.5
@@ -75,7 +76,7 @@ def test_black_is_always_drawn_zero_and_white_always_one(full_scale):
     assert drawn.float().mean(0).tolist() == [0.0, 1.0]
 
 
-def test_a_draw_depends_on_seed_and_key_and_on_nothing_else():
+def test_a_draw_depends_on_seed_and_key_alone():
     gray = torch.full((100, 3), 128, dtype=torch.uint8)
     first = draw_binary(gray, 255, 0, 1)
     assert torch.equal(first, draw_binary(gray, 255, 0, 1))
@@ -83,6 +84,6 @@ def test_a_draw_depends_on_seed_and_key_and_on_nothing_else():
         assert not torch.equal(first, other)
 
 
-def test_a_datum_is_drawn_the_same_whatever_follows_it():
+def test_the_draw_of_a_datum_does_not_depend_on_later_data():
     gray = torch.full((100, 3), 128, dtype=torch.uint8)
     assert torch.equal(draw_binary(gray, 255, 0, 1)[:40], draw_binary(gray[:40], 255, 0, 1))

@@ -1,4 +1,4 @@
-"""The figure of leaks draws what the report says."""
+"""The figure of leaks shows the contents of the report."""
 
 from __future__ import annotations
 
@@ -6,26 +6,25 @@ from dataclasses import replace
 
 import torch
 
-from chainrule.figures import leak_figure
-from chainrule.figures.leaks import COLOURS, NAMES
-from chainrule.figures.receptive_fields import LEAK, SEEN
-from chainrule.figures.style import ORANGE
+from chainrule.figures import LEAK, ORANGE, SEEN, leak_figure
+from chainrule.figures.leaks import LABELS, LEAK_COLOURS
 from tests.support.planted_leaks import GRAY, LEAKY_MODELS, RGB, build, half_above, masked_stack, run_check
 
 
-def colours_of(axes):
+def states_of(axes):
+    """The states or colours that a panel shows."""
     return axes.images[0].get_array()
 
 
-def test_the_figure_shows_the_worst_output_of_each_channel_and_all_together():
+def test_the_figure_shows_the_worst_output_of_each_channel_and_all_outputs_together():
     report = run_check(build(LEAKY_MODELS["no mask"][0]), RGB)
-    figure = leak_figure(report, "a title")
+    figure = leak_figure(report, title="a title")
     *outputs, offsets, channels = figure.axes
     assert [axes.get_title() for axes in outputs] == [
         f"row 1, column 1, {name}\n{count} leaks" for name, count in zip("RGB", (15, 14, 13), strict=True)
     ]
     for channel, axes in enumerate(outputs):
-        state = torch.from_numpy(colours_of(axes).data).view(3, 4, 3).permute(2, 0, 1).flatten()
+        state = torch.from_numpy(states_of(axes).data).view(3, 4, 3).permute(2, 0, 1).flatten()
         leaks = report.leak_mask[report.worst_output(channel)]
         assert ((state == 4) == leaks).all()
     assert [text.get_text() for text in channels.texts] == ["12"] * 6
@@ -42,11 +41,11 @@ def test_the_figure_shows_the_worst_output_of_each_channel_and_all_together():
 def test_the_figure_of_a_gray_model_without_leaks():
     left, right = leak_figure(run_check(build(lambda: masked_stack(GRAY, half_above)), GRAY)).axes
     assert left.get_title().endswith("\n0 leaks")
-    state = colours_of(left)
+    state = states_of(left)
     assert (state == 4).sum() == 0
     assert (state == 2).sum() == 3
-    leak = torch.tensor(COLOURS(LEAK))
-    assert not (torch.from_numpy(colours_of(right).data) == leak).all(-1).any()
+    leak = torch.tensor(LEAK_COLOURS(LEAK))
+    assert not (torch.from_numpy(states_of(right).data) == leak).all(-1).any()
     assert not right.texts
 
 
@@ -55,14 +54,14 @@ def test_rows_are_drawn_in_the_same_colours_and_counted_from_0():
     figure = leak_figure(report)
     (axes,) = figure.axes
     (image,) = axes.images
-    assert torch.equal(torch.from_numpy(colours_of(axes).data) == LEAK, torch.eye(5).bool())
-    assert torch.equal(torch.from_numpy(colours_of(axes).data) == SEEN, torch.ones(5, 5).tril(-1).bool())
-    assert image.get_cmap() is COLOURS
+    assert torch.equal(torch.from_numpy(states_of(axes).data) == LEAK, torch.eye(5).bool())
+    assert torch.equal(torch.from_numpy(states_of(axes).data) == SEEN, torch.ones(5, 5).tril(-1).bool())
+    assert image.get_cmap() is LEAK_COLOURS
     assert image.get_extent() == [-0.5, 4.5, 4.5, -0.5]
     patches = {patch.get_label(): patch.get_facecolor() for patch in figure.legends[0].get_patches()}
-    assert {name: COLOURS(state) for state, name in ((SEEN, "before it, seen"), (LEAK, NAMES[ORANGE]))}.items() <= (
-        patches.items()
-    )
+    assert {
+        name: LEAK_COLOURS(state) for state, name in ((SEEN, "before it, seen"), (LEAK, LABELS[ORANGE]))
+    }.items() <= (patches.items())
 
 
 def test_the_title_says_what_was_checked_and_what_was_found():

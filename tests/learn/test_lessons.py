@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from io import BytesIO, StringIO
+from pathlib import Path
 
 import pytest
 from PIL import Image
 from rich.cells import cell_len
 from rich.console import Console
 
+import chainrule
 from chainrule.errors import ChainruleError
 from chainrule.learn import TOPICS, compute_lesson
+
+UNDERSCORED = re.compile(r"`(\w*_\w+)`")
+PLACEHOLDER = re.compile(r"\{[a-z]\w+[.(:}\[]")
+FENCED = re.compile(r"^```.*?^```$|^\$\$.*?^\$\$$", re.DOTALL | re.MULTILINE)
+
+
+@cache
+def defined_names() -> set[str]:
+    """Return the names of all functions, methods, arguments and variables with an underscore in the package."""
+    files = Path(chainrule.__file__).parent.rglob("*.py")
+    return {name for file in files for name in re.findall(r"\b\w*_\w+\b(?=[(:=,]| =)", file.read_text("utf-8"))}
 
 
 @pytest.mark.parametrize("name", TOPICS)
@@ -20,9 +35,13 @@ def test_a_lesson_reports_its_progress_and_has_a_page(name):
     assert page.title == TOPICS[name].title
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1.0
-    shown = Console(file=StringIO(), width=80)
-    page.show(shown)
-    assert max(map(cell_len, shown.file.getvalue().splitlines())) <= 80
+    for width in (80, 100):
+        shown = Console(file=StringIO(), width=width)
+        page.show(shown)
+        assert max(map(cell_len, shown.file.getvalue().splitlines())) <= width
+    text = FENCED.sub("", page.markdown())
+    assert set(UNDERSCORED.findall(text)) <= defined_names()
+    assert not PLACEHOLDER.search(text)
     for file, picture in page.pictures.items():
         assert f"]({file})" in page.markdown()
         with Image.open(BytesIO(picture)) as image:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+import torch
+
 from chainrule.domains import Binary, Column, Levels, Table, shuffled
 from chainrule.models import AutoregressiveModel, Density
 from chainrule.models.ensemble import Ensemble
@@ -15,6 +17,7 @@ from chainrule.models.independent import Independent
 from chainrule.models.made import MADE
 from chainrule.models.pixelcnn import PixelCNN
 from chainrule.models.pixelrnn import PixelRNN
+from chainrule.seeding import generator
 
 NUM_QUANTILES = range(32)
 weather = Column("weather", "categorical", ("dry", "rain", "snow"))
@@ -191,3 +194,9 @@ ENSEMBLES: dict[str, Callable[[], Density]] = {
     ),
 }
 """Densities without an order of their own."""
+
+
+def random_rows(model: Density, n: int, missing: float = 0.0, seed: int = 0) -> torch.Tensor:
+    """Return random rows of the table of a model, with this share of their values missing (NaN)."""
+    x = model.domain.random_data(n, generator(seed))
+    return torch.where(torch.rand(x.shape, generator=generator(seed, 1)) < missing, torch.nan, x)

@@ -11,7 +11,7 @@ from chainrule.commands.options.groups import add_import, add_json, add_seed
 USAGE = "RUN [options]\n       chainrule check MODULE:FUNCTION --shape C,H,W --levels INT --layout AXES"
 EXAMPLES = (
     "chainrule check runs/made",
-    "chainrule check model:net --shape 1,6,6 --levels 2 --layout n,c,h,w --out leaks.png",
+    "chainrule check model:net --shape 1,6,6 --levels 2 --layout n,c,h,w",
 )
 LAYOUT = (
     "Axes of the logits. Of images: n,kc,h,w (one axis of K*C, the levels slower), n,ck,h,w (the channels slower), "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from jsonargparse import SUPPRESS, ArgumentParser
 
@@ -28,6 +29,9 @@ from chainrule.reports.compare import (
     FAMILIES,
     RESERVED_SETTINGS,
 )
+
+if TYPE_CHECKING:
+    from jsonargparse._core import ArgumentGroup
 
 USAGE = "--data FILE --out FOLDER [options]"
 EXAMPLES = (
@@ -57,7 +61,7 @@ def add_options(parser: ArgumentParser, _argv: Sequence[str]) -> None:
         add_all(parser.add_argument_group(f"options of {name}"), options, prefix=f"{name}.", defaults=defaults)
 
 
-def add_comparison(group: ArgumentParser) -> None:
+def add_comparison(group: ArgumentGroup) -> None:
     """Add the options that say what is compared, and under which budget."""
     recurrent = " or ".join(ABLATION_FAMILIES)
     for name, kind, metavar, words in (

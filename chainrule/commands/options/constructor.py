@@ -68,8 +68,8 @@ def plain_part(kind: Any) -> Any:
     """Return a type, or the members of a union, without what cannot be given as text; None where nothing is left.
 
     Example:
-        >>> plain_part(int | None), plain_part(dict), plain_part(Sequence[int] | object)
-        (int | None, None, collections.abc.Sequence[int])
+        >>> plain_part(dict), plain_part(Sequence[int] | object)
+        (None, collections.abc.Sequence[int])
     """
     if get_origin(kind) in (typing.Union, types.UnionType):
         members = [each for each in get_args(kind) if each is not type(None) and plain_part(each) is not None]

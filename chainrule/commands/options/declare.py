@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jsonargparse import SUPPRESS, ArgumentParser, Namespace
+from jsonargparse import SUPPRESS, Namespace
 
 from chainrule.commands.options.help import describe_default, describe_type
 from chainrule.errors import ChainruleError
+
+if TYPE_CHECKING:
+    from jsonargparse._core import ArgumentGroup
 
 
 @dataclass(frozen=True)
@@ -32,9 +35,9 @@ class Option:
 
 
 def add_all(
-    group: ArgumentParser, options: Iterable[Option], *, prefix: str = "", defaults: Mapping[str, Any] | None = None
+    group: ArgumentGroup, options: Iterable[Option], *, prefix: str = "", defaults: Mapping[str, Any] | None = None
 ) -> None:
-    """Add options to a parser or to a group of one.
+    """Add options to a group of a parser.
 
     Args:
         prefix: begins each name, such as `model.`.
@@ -42,7 +45,7 @@ def add_all(
             is absent from what is parsed.
     """
     for option in options:
-        words, keywords = option.help, {"default": option.default}
+        words, keywords = option.help, dict[str, Any](default=option.default)
         if defaults is not None:
             shown = describe_default(defaults.get(option.name, option.default))
             words, keywords = f"{words} Default: {shown}." if shown else words, {"default": SUPPRESS}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from jsonargparse import ArgumentParser
 
 from chainrule.commands.options.declare import Option, add_all
+
+if TYPE_CHECKING:
+    from jsonargparse._core import ArgumentGroup
 
 Split = Literal["train", "valid", "test"]
 
@@ -95,62 +98,62 @@ TRAINING = (
 """The fields of `chainrule.training.Settings` but `seed`, with their names and defaults."""
 
 
-def add_run(group: ArgumentParser) -> None:
+def add_run(group: ArgumentGroup) -> None:
     """Add RUN, which is required."""
     group.add_argument("run", metavar="RUN", type=str, help="Folder of a trained model.")
 
 
-def add_data(group: ArgumentParser) -> None:
+def add_data(group: ArgumentGroup) -> None:
     """Add --data, which is required."""
     group.add_argument("--data", type=str, metavar="FILE", required=True, help=SOURCES)
 
 
-def add_split(group: ArgumentParser, help: str = "Part of the data.") -> None:
+def add_split(group: ArgumentGroup, help: str = "Part of the data.") -> None:
     """Add --split."""
     add_all(group, [Option("split", Split, "test", help)])
 
 
-def add_json(group: ArgumentParser) -> None:
+def add_json(group: ArgumentGroup) -> None:
     """Add --json."""
     group.add_argument("--json", action="store_true", help="Print JSON, for programs.")
 
 
-def add_seed(group: ArgumentParser, help: str) -> None:
+def add_seed(group: ArgumentGroup, help: str) -> None:
     """Add --seed."""
     add_all(group, [Option("seed", int, 0, help)])
 
 
-def add_members(group: ArgumentParser) -> None:
+def add_members(group: ArgumentGroup) -> None:
     """Add --members."""
     words = "Average over this number of members of a MADE trained with --model.agnostic. Default: the model alone."
     add_all(group, [Option("members", int | None, None, words)])
 
 
-def add_temperature(group: ArgumentParser) -> None:
+def add_temperature(group: ArgumentGroup) -> None:
     """Add --temperature."""
     words = "1 draws from the model itself; below 1, likely values are preferred."
     add_all(group, [Option("temperature", float, 1.0, words)])
 
 
-def add_particles(group: ArgumentParser) -> None:
+def add_particles(group: ArgumentGroup) -> None:
     """Add --particles."""
     words = "Weighted completions of each datum to choose from, where no order of the model begins with what is known."
     add_all(group, [Option("particles", int, 1024, words)])
 
 
-def add_loading(group: ArgumentParser) -> None:
+def add_loading(group: ArgumentGroup) -> None:
     """Add the options that say how a run is loaded: --import and --device."""
     add_import(group)
     group.add_argument("--device", type=str, default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps.")
 
 
-def add_import(group: ArgumentParser) -> None:
+def add_import(group: ArgumentGroup) -> None:
     """Add --import."""
     words = "Import a module of your own first, which defines the model's class."
     group.add_argument("--import", type=str, metavar="MODULE", help=words)
 
 
-def add_resume(group: ArgumentParser, what: str) -> None:
+def add_resume(group: ArgumentGroup, what: str) -> None:
     """Add --resume, of a run or a comparison."""
     group.add_argument("--resume", action="store_true", help=f"Continue the {what} in --out, if there is one.")
 

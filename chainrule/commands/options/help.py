@@ -23,7 +23,7 @@ class HelpFormatter(DefaultHelpFormatter):
 
     def __init__(self, prog: str, **keywords: Any) -> None:
         width = min(shutil.get_terminal_size().columns, WIDEST)
-        super().__init__(prog, **{**keywords, "max_help_position": INDENT, "width": width})
+        super().__init__(prog, **{**keywords, "max_help_position": INDENT, "width": width})  # type: ignore[no-untyped-call]
 
     def _format_action_invocation(self, action: Action) -> str:
         names = ", ".join(name for name in action.option_strings if not name.endswith("+"))

@@ -39,7 +39,8 @@ def make_parser(name: str, summary: str, argv: Sequence[str]) -> ArgumentParser:
         if action.dest == "print_config":  # jsonargparse has added it with --config
             action.help, action.metavar = "Print all options as YAML, and do nothing else.", ""
     parser._optionals.title = "general options"
-    parser._action_groups.sort(key=lambda group: group is parser._optionals)  # it comes last
+    groups = [group for group in parser._action_groups if group is not parser._optionals]
+    parser._action_groups = [*groups, parser._optionals]  # type: ignore[list-item]
     return parser
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 from jsonargparse import ArgumentParser
 
@@ -43,7 +44,8 @@ def add_options(parser: ArgumentParser, argv: Sequence[str]) -> None:
         f"{', '.join(MODELS)}; or MODULE:CLASS, a class of your own. The options of a model: chainrule train MODEL "
         "--help."
     )
-    group.add_argument("name", metavar="MODEL", help=words, **({} if name is None else {"choices": (name,)}))
+    choices: dict[str, Any] = {} if name is None else {"choices": (name,)}  # a --config may not name another
+    group.add_argument("name", metavar="MODEL", help=words, **choices)
     add_import(group)
     add_seed(group, "Seed of the weights, and of the order of the data.")
     files = parser.add_argument_group("input and output")

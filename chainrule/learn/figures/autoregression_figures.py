@@ -71,9 +71,9 @@ def _draw_boxes(axes: Axes, factorization: Factorization, chosen: Mapping[str, s
         for index in np.ndindex(joint.shape):
             path = zip(factorization.names, factorization.levels, index, strict=False)
             marked = all(options[level] == chosen[name] for name, options, level in path)
-            words = (levels[index[-1]], f"{factor[index]:.2f}")
+            lines = (levels[index[-1]], f"{factor[index]:.2f}")
             colour = ORANGE if marked else SHADES[index[-1]]
-            _draw_box(axes, row, float(right[index]), float(joint[index]), words, colour)
+            _draw_box(axes, row, float(right[index]), float(joint[index]), lines, colour)
     style_axes(axes, ", then ".join(factorization.names))
     axes.set_yticks(range(len(factorization.names)), factorization.names, fontsize=TEXT_SIZE)
     axes.set_ylim(len(factorization.names) - 0.5, -0.5)
@@ -83,12 +83,12 @@ def _draw_boxes(axes: Axes, factorization: Factorization, chosen: Mapping[str, s
     axes.tick_params(axis="y", length=0)
 
 
-def _draw_box(axes: Axes, row: int, right: float, width: float, words: tuple[str, str], colour: str) -> None:
-    """Draw a box with this width and right edge, and its words if they fit."""
+def _draw_box(axes: Axes, row: int, right: float, width: float, lines: tuple[str, str], colour: str) -> None:
+    """Draw a box with this width and right edge, and its text if it fits."""
     axes.barh(row, width, left=right - width, height=0.94, color=colour, edgecolor="white")
-    if max(map(len, words)) * LETTER_WIDTH < width:
+    if max(map(len, lines)) * LETTER_WIDTH < width:
         ink = "white" if colour == ORANGE else TEXT_COLOUR
-        axes.text(right - width / 2, row, "\n".join(words), ha="center", va="center", fontsize=SMALL_SIZE, color=ink)
+        axes.text(right - width / 2, row, "\n".join(lines), ha="center", va="center", fontsize=SMALL_SIZE, color=ink)
 
 
 def plot_series(years: Sequence[int], values: FloatArray, parts: Mapping[str, tuple[int, int]]) -> Figure:

@@ -32,6 +32,9 @@ from chainrule.learn.backpropagation import ChainDerivatives, ChainValues, Netwo
 
 RADIUS = 0.29
 """The radius of a unit, in inches."""
+COST_POSITION = (6.3, 2.5)
+"""The position of the cost in the figure of a layer, in inches."""
+Position = tuple[float, float]
 
 
 class Edge(NamedTuple):
@@ -95,34 +98,37 @@ def draw_chain_frames(chain: ChainValues, factors: ChainDerivatives) -> list[Fig
 
 def plot_layer(network: Network, x: FloatArray, y: FloatArray, k: int) -> Figure:
     """Plot the last layer of a network, and all paths from unit k below it to the cost, with their factors."""
-    values, gradients = forward(network, x[None]), backward(network, x[None], y[None])
+    values, da = forward(network, x[None]), backward(network, x[None], y[None]).a[-1][0]
     w, slopes = network.weights[-1], ACTIVATIONS[network.activations[-1]].derivative(values.z[-1])[0]
     below, above = (_column_positions(0.85, count) for count in w.shape[::-1])
     above = [(3.45, height) for _, height in above]
     figure = new_figure(4.6)
     axes = _make_canvas(figure, 4.6)
-    end = (6.3, 2.5)
     for j, unit in enumerate(above):
         for other, source in enumerate(below):
             _draw_arrow(axes, source, unit, ORANGE if other == k else GRID_COLOUR)
-        _draw_arrow(axes, unit, end, ORANGE)
-        start = below[k]
-        at = ((start[0] + unit[0]) / 2, (start[1] + unit[1]) / 2)
-        _draw_label(axes, at, f"$w_{{{j}{k}}}$ = {fixed(w[j, k], 3)}", ORANGE, boxed=True)
+        _draw_arrow(axes, unit, COST_POSITION, ORANGE)
+        _draw_label(
+            axes, _interpolate(below[k], unit, 0.5), f"$w_{{{j}{k}}}$ = {fixed(w[j, k], 3)}", ORANGE, boxed=True
+        )
         _draw_unit(axes, unit, f"$a_{j}^{{(L)}}$", TEXT_COLOUR)
         _draw_label(axes, (unit[0], unit[1] - 0.48), rf"$\sigma'(z_{j})$ = {fixed(slopes[j], 3)}", ORANGE)
-        at = (unit[0] + 0.55 * (end[0] - unit[0]), unit[1] + 0.55 * (end[1] - unit[1]))
-        _draw_label(axes, at, rf"$\partial C_0/\partial a_{j}$ = {fixed(gradients.a[-1][0, j], 3)}", ORANGE, boxed=True)
+        text = rf"$\partial C_0/\partial a_{j}$ = {fixed(da[j], 3)}"
+        _draw_label(axes, _interpolate(unit, COST_POSITION, 0.55), text, ORANGE, boxed=True)
     for other, source in enumerate(below):
         _draw_unit(axes, source, f"$a_{other}^{{(L-1)}}$", ORANGE if other == k else LINE_COLOUR)
-    _draw_unit(axes, end, "$C_0$", TEXT_COLOUR)
-    parts = [w[j, k] * slopes[j] * gradients.a[-1][0, j] for j in range(len(above))]
-    total = " + ".join(fixed(part, 3) if part >= 0 else f"({fixed(part, 3)})" for part in parts)
-    words = rf"$\partial C_0/\partial a_{k}^{{(L-1)}}$ = {total} = {fixed(sum(parts), 3)}"
-    axes.text(WIDTH / 2, 0.2, words, ha="center", va="center", fontsize=TEXT_SIZE, color=TEXT_COLOUR)
-    for x_of, words in ((0.85, "layer L − 1"), (3.45, "layer L")):
-        axes.text(x_of, 4.42, words, ha="center", va="center", fontsize=TEXT_SIZE, color=TEXT_COLOUR)
+    _draw_unit(axes, COST_POSITION, "$C_0$", TEXT_COLOUR)
+    _draw_path_sum(axes, k, [w[j, k] * slopes[j] * da[j] for j in range(len(above))])
+    for x_layer, name in ((0.85, "layer L − 1"), (3.45, "layer L")):
+        axes.text(x_layer, 4.42, name, ha="center", va="center", fontsize=TEXT_SIZE, color=TEXT_COLOUR)
     return figure
+
+
+def _draw_path_sum(axes: Axes, k: int, products: Sequence[float]) -> None:
+    """Draw the derivative by unit k as the sum of the products of its paths."""
+    total = " + ".join(fixed(product, 3) if product >= 0 else f"({fixed(product, 3)})" for product in products)
+    text = rf"$\partial C_0/\partial a_{k}^{{(L-1)}}$ = {total} = {fixed(sum(products), 3)}"
+    axes.text(WIDTH / 2, 0.2, text, ha="center", va="center", fontsize=TEXT_SIZE, color=TEXT_COLOUR)
 
 
 def plot_training(costs: Mapping[str, FloatArray], network: Network, x: FloatArray, y: FloatArray) -> Figure:
@@ -171,6 +177,11 @@ def plot_fading_gradients(sizes: Mapping[str, Sequence[float]]) -> Figure:
     return figure
 
 
+def _interpolate(start: Position, end: Position, fraction: float) -> Position:
+    """Return the position at this fraction of the way from `start` to `end`."""
+    return start[0] + fraction * (end[0] - start[0]), start[1] + fraction * (end[1] - start[1])
+
+
 def _make_canvas(figure: Figure, height: float) -> Axes:
     """Return axes that cover the whole figure, in inches."""
     figure.set_layout_engine("none")
@@ -180,7 +191,7 @@ def _make_canvas(figure: Figure, height: float) -> Axes:
     return axes
 
 
-def _column_positions(x: float, count: int) -> list[tuple[float, float]]:
+def _column_positions(x: float, count: int) -> list[Position]:
     """Return the positions of `count` units in a column."""
     return [(x, 2.5 + 1.3 * ((count - 1) / 2 - index)) for index in range(count)]
 
@@ -190,20 +201,21 @@ def _format_symbol(name: str) -> str:
     return f"${name[0]}_{name[1]}$" if len(name) > 1 else f"${name}$"
 
 
-def _draw_unit(axes: Axes, at: tuple[float, float], words: str, colour: str) -> None:
-    axes.add_patch(Circle(at, RADIUS, facecolor="white", edgecolor=colour, linewidth=1.8, zorder=2))
+def _draw_unit(axes: Axes, position: Position, text: str, colour: str) -> None:
+    """Draw a unit as a circle with a text."""
+    axes.add_patch(Circle(position, RADIUS, facecolor="white", edgecolor=colour, linewidth=1.8, zorder=2))
     axes.text(
-        *at,
-        words,
+        *position,
+        text,
         ha="center",
         va="center",
-        fontsize=SMALL_SIZE if "^" in words else TEXT_SIZE,
+        fontsize=SMALL_SIZE if "^" in text else TEXT_SIZE,
         color=TEXT_COLOUR,
         zorder=3,
     )
 
 
-def _draw_arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], colour: str) -> None:
+def _draw_arrow(axes: Axes, start: Position, end: Position, colour: str) -> None:
     """Draw an arrow from the rim of one unit to the rim of another unit."""
     direction = np.subtract(end, start)
     rim = RADIUS * direction / np.hypot(*direction)
@@ -214,9 +226,10 @@ def _draw_arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]
     axes.add_patch(head)
 
 
-def _draw_label(axes: Axes, at: tuple[float, float], words: str, colour: str, boxed: bool = False) -> None:
+def _draw_label(axes: Axes, position: Position, text: str, colour: str, boxed: bool = False) -> None:
+    """Draw a small text, on a white box if `boxed`."""
     box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5} if boxed else None
-    axes.text(*at, words, ha="center", va="center", fontsize=SMALL_SIZE, color=colour, bbox=box, zorder=4)
+    axes.text(*position, text, ha="center", va="center", fontsize=SMALL_SIZE, color=colour, bbox=box, zorder=4)
 
 
 def _draw_value(axes: Axes, name: str, value: float) -> None:
@@ -231,30 +244,33 @@ def _draw_value(axes: Axes, name: str, value: float) -> None:
 def _draw_factor(axes: Axes, edge: Edge, value: float) -> None:
     """Draw the factor of an arrow: below the arrows of the main row, beside the other arrows."""
     start, end = POSITIONS[edge.start], POSITIONS[edge.end]
-    words = (
+    text = (
         rf"$\partial {_format_symbol(edge.end)[1:-1]}/\partial {_format_symbol(edge.start)[1:-1]}$"
         + f"\n{fixed(value, 3)}"
     )
-    at = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
+    position = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
     if start[1] == end[1]:
-        _draw_label(axes, (at[0], at[1] - 0.52), words, ORANGE)
+        _draw_label(axes, (position[0], position[1] - 0.52), text, ORANGE)
     else:
-        _draw_label(axes, (at[0] + (0.42 if start[0] > end[0] else -0.42), at[1]), words, ORANGE)
+        _draw_label(axes, (position[0] + (0.42 if start[0] > end[0] else -0.42), position[1]), text, ORANGE)
 
 
 def _draw_derivative(axes: Axes, name: str, value: float) -> None:
     """Draw the derivative of c by a value: below the units of the main row, above the other units."""
     x, y = POSITIONS[name]
-    at = (x, y - 1.2) if y < 3 else (x, y + 0.85)
-    words = rf"$\partial c/\partial {_format_symbol(name)[1:-1]}$" + f"\n{fixed(value, 3)}"
-    axes.text(*at, words, ha="center", va="center", fontsize=SMALL_SIZE, color=TEXT_COLOUR, fontweight="bold", zorder=4)
+    position = (x, y - 1.2) if y < 3 else (x, y + 0.85)
+    text = rf"$\partial c/\partial {_format_symbol(name)[1:-1]}$" + f"\n{fixed(value, 3)}"
+    axes.text(
+        *position, text, ha="center", va="center", fontsize=SMALL_SIZE, color=TEXT_COLOUR, fontweight="bold", zorder=4
+    )
 
 
 def _draw_key(axes: Axes) -> None:
-    words = (
+    """Draw the meaning of the colours."""
+    entries = (
         ("values, forward", BLUE),
         ("factor of each step", ORANGE),
         ("product of the factors, backward", TEXT_COLOUR),
     )
-    for x, (text, colour) in zip((0.25, 2.0, 4.0), words, strict=True):
+    for x, (text, colour) in zip((0.25, 2.0, 4.0), entries, strict=True):
         axes.text(x, 0.18, text, ha="left", va="center", fontsize=SMALL_SIZE, color=colour)

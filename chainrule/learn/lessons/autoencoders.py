@@ -181,16 +181,17 @@ def add_constraints(page: Page, images: Images, models: Models) -> None:
 
 
 def draw_example_networks() -> Figure:
+    """Draw four small networks: without a constraint, and with each of the three constraints."""
     sites, hidden, rng = 6, 8, generator(3)
 
-    def masks(units: int, kept: float = 1.0) -> tuple[Tensor, Tensor]:
-        return draw_mask(units, sites, kept, rng), draw_mask(sites, units, kept, rng)
+    def draw_masks(units: int, connection_rate: float = 1.0) -> tuple[Tensor, Tensor]:
+        return draw_mask(units, sites, connection_rate, rng), draw_mask(sites, units, connection_rate, rng)
 
     networks = {
-        "no constraint": masks(hidden),
-        "fewer nodes": masks(2),
-        "fewer connections": masks(hidden, 1 / 3),
-        "noise": masks(hidden),
+        "no constraint": draw_masks(hidden),
+        "fewer nodes": draw_masks(2),
+        "fewer connections": draw_masks(hidden, 1 / 3),
+        "noise": draw_masks(hidden),
     }
     return plot_networks(networks, {"noise": (1, 4)})
 
@@ -232,10 +233,10 @@ def add_reconstructions(page: Page, images: Images, models: Models) -> None:
 def add_codes(page: Page, images: Images) -> Autoencoder:
     """Train a model with two units, and add an animation of its codes during training."""
     model, frames = Autoencoder(images.train.shape[1], CODE), []
-    moments = {round(CODE_UPDATES * (place / (NUM_FRAMES - 1)) ** 2.5) for place in range(NUM_FRAMES)}
+    snapshots = {round(CODE_UPDATES * (frame / (NUM_FRAMES - 1)) ** 2.5) for frame in range(NUM_FRAMES)}
 
     def after(done: int) -> None:
-        if done in moments:
+        if done in snapshots:
             title = f"after {done} updates: {reconstruction_errors(model, images.test).mean():.1f} nats"
             with torch.no_grad():
                 frames.append(plot_codes(model.encode(images.test), images.labels, model.decode, title))

@@ -52,10 +52,10 @@ def add_factorization(page: Page, joint: FloatArray) -> None:
         "rained, and whether the umbrella stayed at home or was taken. Divide the counts by their sum, and they are "
         f"a joint distribution p(sky, rain, umbrella): one probability for each of the {joint.size} outcomes."
     )
-    rows = [[sky, *(str(DAYS[place, rain, kept]) for rain in range(2) for kept in range(2))]
-            for place, sky in enumerate(LEVELS[0])]  # fmt: skip
+    rows = [[sky, *(str(DAYS[index, rain, umbrella]) for rain in range(2) for umbrella in range(2))]
+            for index, sky in enumerate(LEVELS[0])]  # fmt: skip
     page.table(
-        ["sky", *(f"{rain}, {kept}" for rain in LEVELS[1] for kept in LEVELS[2])],
+        ["sky", *(f"{rain}, {umbrella}" for rain in LEVELS[1] for umbrella in LEVELS[2])],
         rows,
         "The number of days with each outcome.",
     )
@@ -101,8 +101,8 @@ def add_other_orders(page: Page, joint: FloatArray) -> None:
         tables = factorize_joint(joint.transpose(order))
         again = multiply_conditionals(tables).transpose(np.argsort(order))
         worst = max(worst, float(np.abs(again - joint).max()))
-        place = tuple(OUTCOME[axis] for axis in order)
-        terms = [float(table[place[: d + 1]]) for d, table in enumerate(tables)]
+        index = tuple(OUTCOME[axis] for axis in order)
+        terms = [float(table[index[: d + 1]]) for d, table in enumerate(tables)]
         rows.append(
             [", ".join(NAMES[axis] for axis in order), *(f"{term:.3f}" for term in terms), f"{again[OUTCOME]:.3f}"]
         )

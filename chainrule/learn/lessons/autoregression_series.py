@@ -121,8 +121,8 @@ def add_data(page: Page, study: Study) -> None:
         "The data are the yearly means of the sunspot number, an index of the number of spots on the sun, from "
         f"{years[0]} to {years[-1]}: {len(years)} values, published by the National Geophysical Data Center (public "
         f"domain). The series is one datum x with {len(years)} variables, and it has a natural order. So p(x) is the "
-        "product of the factors p(x_{t} | x_{<t}): whoever predicts each year from the years before it knows the "
-        "distribution."
+        "product of the factors p(x_{t} | x_{<t}): a model that predicts each year from the years before it defines "
+        "the distribution of the series."
     )
     page.paragraph(
         f"The years before {VALID} are the training data. The years from {VALID} to {TEST - 1} are the validation "
@@ -249,10 +249,10 @@ def add_windows(page: Page, study: Study, model: MADE) -> None:
 def shared_fraction(n: int, width: int) -> float:
     """Return the share of the values in a random fifth of all windows of a series that other windows contain too."""
     starts = np.random.default_rng(0).permutation(n - width + 1)
-    held, kept = np.zeros(n, bool), np.zeros(n, bool)
+    test, train = np.zeros(n, bool), np.zeros(n, bool)
     for number, start in enumerate(starts):
-        (held if number < len(starts) // 5 else kept)[start : start + width] = True
-    return float(kept[held].mean())
+        (test if number < len(starts) // 5 else train)[start : start + width] = True
+    return float(train[test].mean())
 
 
 def add_comparison(page: Page, study: Study, model: MADE) -> None:
@@ -331,15 +331,15 @@ def integrate_below_zero(expected: YearForecast, name: str) -> float:
 
 def predict_year(study: Study, model: MADE, year: int) -> YearForecast:
     """Return the predicted densities of one year at the values of a grid."""
-    place, p = int(year - study.years[0]), study.order
-    past, grid = study.values[place - p : place], np.linspace(-60, 260, 641)
+    index, p = int(year - study.years[0]), study.order
+    past, grid = study.values[index - p : index], np.linspace(-60, 260, 641)
     series = [np.append(past, number) for number in grid]
     of_made = partial(next_value_log_prob, model, past=p)
     densities = {
         "linear": np.exp([study.selected.log_prob(each)[0] for each in series]),
         "MADE": np.exp([of_made(each)[0] for each in series]),
     }
-    return YearForecast(year, float(study.values[place]), grid, densities)
+    return YearForecast(year, float(study.values[index]), grid, densities)
 
 
 def add_forecasts(page: Page, study: Study, model: MADE) -> None:
@@ -379,7 +379,7 @@ def add_coverage(
         shares = [half.mean(), most.mean(), most[:, 0].mean(), most[rows_of_disjoint].mean(), (paths < 0).mean()]
         rows.append([name, *(percent(float(share)) for share in shares)])
     page.table(
-        ["model", "50 % band", "90 % band", "90 %, 1st year", f"90 %, {len(disjoint)} forecasts", "below 0"],
+        ["model", "50 % band", "90 % band", "90 %, 1st year", "90 %, disjoint", "below 0"],
         rows,
         f"The share of true values inside a band. First over all {HORIZON} years of the {len(starts)} forecasts that "
         f"begin in {starts[0]} to {starts[-1]}. Then for the 90 % band: in the first year of each forecast, and over "

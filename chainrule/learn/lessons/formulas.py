@@ -16,9 +16,9 @@ def write(page: Page, progress: StageProgress) -> None:
     )
     for topic, names in groupby(FORMULAS, lambda name: FORMULAS[name].topic):
         page.heading(TOPICS[topic].title)
-        for (source, place), together in groupby(
+        for (source, implementation), group in groupby(
             names, lambda name: (FORMULAS[name].source, FORMULAS[name].implementation)
         ):
-            add_formulas(page, *together)
-            page.paragraph(f"{source[0].upper()}{source[1:]}. Here: `{place}`.")
+            add_formulas(page, *group)
+            page.paragraph(f"{source[0].upper()}{source[1:]}. Computed by `{implementation}`.")
     progress(1.0)

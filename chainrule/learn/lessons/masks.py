@@ -108,10 +108,10 @@ def add_first_mask(page: Page, model: MADE, degrees: Tensor) -> None:
         "entry of 0 removes the connection."
     )
     add_formulas(page, "masked-hidden", "mask-hidden")
-    one, none = (1, int(degrees[0])), (2, int(degrees[1]) + 1)
+    permitted, forbidden = (1, int(degrees[0])), (2, int(degrees[1]) + 1)
     page.paragraph(
-        f"Two example entries: {format_comparison(*one, int(degrees[0]))}, and "
-        f"{format_comparison(*none, int(degrees[1]))}. The whole mask has a row for each hidden unit:"
+        f"Two example entries: {format_comparison(*permitted, int(degrees[0]))}, and "
+        f"{format_comparison(*forbidden, int(degrees[1]))}. The whole mask has a row for each hidden unit:"
     )
     page.code(format_mask(mask, [f"m({k}) = {m}" for k, m in enumerate(degrees.tolist(), 1)], "d"))
 
@@ -239,11 +239,13 @@ def pair_fraction(width: int) -> float:
 def add_another_order(page: Page, degrees: Tensor) -> None:
     model = MADE(DOMAIN, hidden=(WIDTH,), seed=SEED, order=ORDER)
     masks, _ = get_masks(model)
-    places = ", ".join(f"x_{{{site + 1}}}: {place + 1}" for site, place in enumerate(model.order.rank.tolist()))
+    positions = ", ".join(
+        f"x_{{{site + 1}}}: {position + 1}" for site, position in enumerate(model.order.rank.tolist())
+    )
     page.heading("Another order")
     page.paragraph(
         f"The sites may come in any order. Let the order be {', '.join(f'x_{{{site + 1}}}' for site in ORDER)}. The "
-        f"degree of an input is its position in the order ({places}), and the same comparisons give the masks. They "
+        f"degree of an input is its position in the order ({positions}), and the same comparisons give the masks. They "
         "are the old masks with permuted columns of M^{W} and permuted rows of M^{V}."
     )
     page.figure(

@@ -162,15 +162,15 @@ def gradient_norms(scale: float) -> dict[float, Tensor]:
 def max_autograd_difference() -> float:
     """Return the largest difference between the entries of `rnn_jacobian` and autograd, over 10 steps."""
     x, w, rotation = make_rotation_network()
-    none = torch.zeros(UNITS, dtype=torch.float64)
+    zeros = torch.zeros(UNITS, dtype=torch.float64)
 
     def last(hidden: Tensor) -> Tensor:
         for x_t in x[:10]:
-            hidden = rnn_step(x_t, hidden, w, rotation, none)
+            hidden = rnn_step(x_t, hidden, w, rotation, zeros)
         return hidden
 
-    by_product = rnn_jacobian(rnn_states(x[:10], w, rotation, none), rotation)
-    by_autograd: Tensor = torch.autograd.functional.jacobian(last, none)  # type: ignore[no-untyped-call]
+    by_product = rnn_jacobian(rnn_states(x[:10], w, rotation, zeros), rotation)
+    by_autograd: Tensor = torch.autograd.functional.jacobian(last, zeros)  # type: ignore[no-untyped-call]
     return float((by_product - by_autograd).abs().max())
 
 
@@ -320,7 +320,7 @@ def format_percentages(shares: Sequence[float]) -> str:
     """Format shares in whole per cent.
 
     Example:
-        >>> told([1.0, 0.494])
+        >>> format_percentages([1.0, 0.494])
         '100, 49 %'
     """
     return ", ".join(f"{100 * share:.0f}" for share in shares) + " %"
@@ -335,7 +335,7 @@ def add_trained_lstm(page: Page, networks: dict[str, RecallNetworks], shares: di
     other = x.clone()
     other[0, 0] *= -1
     (_, cell, gates), (_, flipped, _) = (record_gates(networks[name], best, each) for each in (x, other))
-    kept = cell_jacobian(gates.forget[1:])
+    remaining = cell_jacobian(gates.forget[1:])
     changed = int((cell[-1].sign() != flipped[-1].sign()).sum())
     page.figure(
         to_png(figures.plot_gates(x[:, 0], cell, flipped, gates)),
@@ -349,9 +349,9 @@ def add_trained_lstm(page: Page, networks: dict[str, RecallNetworks], shares: di
     )
     page.paragraph(
         f"If only the first bit is flipped, {changed} of the {FEATURES} cells have a different sign {length - 1} "
-        f"steps later. Along the path of the cell, the unit that forgets least keeps {percent(float(kept.max()))} of "
-        f"its first cell value until the last step; the unit that forgets most keeps {magnitude(float(kept.min()))}. "
-        "So some units store information, and others do not."
+        "steps later. Along the path of the cell, the unit that forgets least keeps "
+        f"{percent(float(remaining.max()))} of its first cell value until the last step; the unit that forgets most "
+        f"keeps {magnitude(float(remaining.min()))}. So some units store information, and others do not."
     )
     norms = collect_norms(networks, shares, x)
     page.figure(

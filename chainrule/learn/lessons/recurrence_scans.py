@@ -261,8 +261,8 @@ def format_block(model: ImageModel) -> str:
     block = next(each for each in model.stack.modules() if isinstance(each, ResidualBlock | LSTMBlock))
     if isinstance(block, ResidualBlock):
         return f"conv {format_kernel(block.spread)}"
-    sweep = block.lstm.plan
-    inputs, states = 2 * sweep.inputs.shape[1] - 1, len(sweep.outside)
+    plan = block.lstm.plan
+    inputs, states = 2 * plan.inputs.shape[1] - 1, len(plan.outside)
     return f"i-s {inputs}×1 mask B, s-s {states}×1 no mask"
 
 

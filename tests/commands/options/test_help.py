@@ -48,7 +48,7 @@ def test_help_is_in_words(words, help_of):
         "Literal[",
         "Mapping",
         "Sequence",
-        " | ",
+        " | null",
         "Namespace",
         "==SUPPRESS==",
     ):

@@ -24,7 +24,7 @@ def bits(*shape: int, seed: int = 0) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("sites", [1, 4, 9])
-def test_with_outputs_that_see_what_is_before_them_the_loss_is_the_likelihood(sites):
+def test_the_loss_is_the_nll_if_outputs_depend_on_earlier_sites_only(sites):
     model = MADE(Binary((sites,)), hidden=(11, 7)).double()
     with torch.no_grad():
         for weight in model.parameters():
@@ -35,94 +35,94 @@ def test_with_outputs_that_see_what_is_before_them_the_loss_is_the_likelihood(si
         canvas = torch.where(torch.arange(sites) < site, x, torch.zeros_like(x))
         share = model.conditionals(canvas).logits[:, site].sigmoid()
         by_step -= torch.where(x[:, site] == 1, share, 1 - share).log()
-    ways = distributions.three_ways(x, model)
+    ways = distributions.compute_nlls(x, model)
     for way in ways:
         assert way.tolist() == pytest.approx(by_step.tolist(), abs=1e-9)
-    assert distributions.spread(ways) < 1e-9
+    assert distributions.max_difference(ways) < 1e-9
 
 
 @pytest.fixture(scope="module")
 def data():
-    return patches.load()
+    return patches.load_patches()
 
 
 @pytest.fixture(scope="module")
-def coders(data):
-    return patches.autoencoders_of(data)
+def autoencoders(data):
+    return patches.train_autoencoders(data)
 
 
 @pytest.fixture(scope="module")
 def made(data):
-    return patches.made(data)
+    return patches.train_made(data)
 
 
 @pytest.fixture(scope="module")
-def rows(data, coders, made):
-    return {row.name: row for row in patches.rows_of(data, coders, made, lambda share, more="": None)}
+def rows(data, autoencoders, made):
+    return {row.name: row for row in patches.evaluate_models(data, autoencoders, made, lambda share, more="": None)}
 
 
-def test_only_what_is_no_distribution_lies_below_the_entropy(data, rows):
+def test_only_functions_that_are_not_distributions_are_below_the_entropy(data, rows):
     floors = entropy(empirical_probs(data.train)), entropy(empirical_probs(data.test))
-    assert [row.proper for row in rows.values()] == [False] * 3 + [True] * 5
+    assert [row.is_normalized for row in rows.values()] == [False] * 3 + [True] * 5
     for row in rows.values():
         for nats, floor in zip((row.train, row.test), floors, strict=True):
-            assert (nats.mean().item() >= floor - 1e-9) == row.proper
-    assert rows["frequencies counted"].train.mean().item() == pytest.approx(floors[0])
+            assert (nats.mean().item() >= floor - 1e-9) == row.is_normalized
+    assert rows["empirical frequencies"].train.mean().item() == pytest.approx(floors[0])
 
 
-def test_autoencoders_sum_to_far_more_than_1(data, coders, rows):
-    copies, narrow, noise = (rows[name].total for name in coders)
+def test_autoencoders_sum_to_far_more_than_1(data, autoencoders, rows):
+    copies, narrow, noise = (rows[name].total for name in autoencoders)
     assert 0.9 * 2**data.sites < copies <= 2**data.sites
     assert narrow > 5
     assert noise > 5
 
 
-def test_divided_by_its_sum_the_copier_knows_next_to_nothing(data, rows):
-    coins = data.sites * math.log(2)
-    assert rows["fair coins"].test.mean().item() == pytest.approx(coins, abs=1e-5)
-    assert rows["autoencoder / its sum"].test.mean().item() == pytest.approx(coins, abs=0.1)
+def test_an_autoencoder_divided_by_its_sum_is_about_as_bad_as_uniform(data, rows):
+    uniform = data.sites * math.log(2)
+    assert rows["uniform"].test.mean().item() == pytest.approx(uniform, abs=1e-5)
+    assert rows["autoencoder / its sum"].test.mean().item() == pytest.approx(uniform, abs=0.1)
     assert rows["Independent"].test.mean() < rows["autoencoder / its sum"].test.mean()
 
 
-def test_made_tells_what_pixels_say_of_each_other(rows):
+def test_made_uses_the_dependence_between_pixels(rows):
     gain = rows["Independent"].test - rows["MADE"].test
     assert gain.mean() > 4 * gain.std() / math.sqrt(len(gain))
 
 
-def test_blindness_costs_the_entropies_of_the_sites_less_that_of_all(data, rows):
+def test_independent_sites_cost_the_sum_of_entropies_minus_the_joint_entropy(data, rows):
     share = data.train.double().mean(0)
     alone = sum(entropy(torch.stack([each, 1 - each])) for each in share)
     price = alone - entropy(empirical_probs(data.train))
-    found = rows["Independent"].train.mean() - rows["frequencies counted"].train.mean()
+    found = rows["Independent"].train.mean() - rows["empirical frequencies"].train.mean()
     assert found.item() == pytest.approx(price, abs=1e-5)
     assert price > 0.5
 
 
-def test_only_the_outputs_of_distributions_have_not_seen_their_own_site(data, coders, made):
-    for coder in coders.values():
-        no, yes, both = map(float, distributions.own_value(coder.forward, data.test[0]))
+def test_only_the_outputs_of_distributions_ignore_their_own_site(data, autoencoders, made):
+    for autoencoder in autoencoders.values():
+        no, yes, both = map(float, distributions.format_site_sum(autoencoder.forward, data.test[0]))
         assert both == pytest.approx(1 - no + yes, abs=2e-4)
         assert both > 1.05
-    for model in (made, patches.independent(data)):
-        no, yes, both = distributions.own_value(distributions.outputs_of(model), data.test[0])
+    for model in (made, patches.fit_independent(data)):
+        no, yes, both = distributions.format_site_sum(distributions.output_probs(model), data.test[0])
         assert no == yes
         assert both == "1.0000"
 
 
-def test_the_leak_is_found_without_listing_inputs(data, coders, made):
+def test_check_leak_finds_the_leak_without_a_list_of_inputs(data, autoencoders, made):
     sites = data.sites
-    report = check_leak(next(iter(coders.values())).logits, (sites,), levels=2, layout="n,d")
+    report = check_leak(next(iter(autoencoders.values())).logits, (sites,), levels=2, layout="n,d")
     assert len(report.leaks) == sites * (sites + 1) // 2
-    assert check_leak(distributions.outputs_of(made), (sites,), levels=2, layout="n,d", scale="integers").passed
+    assert check_leak(distributions.output_probs(made), (sites,), levels=2, layout="n,d", scale="integers").passed
 
 
-def test_the_strongest_pair_is_the_one_that_differs_most():
+def test_the_dependent_pair_has_the_largest_difference():
     x = bits(500, 5).double()
     x[:, 3] = x[:, 1]
-    assert distributions.strongest_pair(x) == (1, 3)
+    assert distributions.find_dependent_pair(x) == (1, 3)
 
 
-def test_patches_are_cut_from_the_middle(data):
+def test_patches_are_cropped_from_the_middle(data):
     assert data.train.shape == (1547, 9)
     assert data.test.shape == (250, 9)
-    assert data.part([4]).train.equal(data.train[:, [4]])
+    assert data.select([4]).train.equal(data.train[:, [4]])

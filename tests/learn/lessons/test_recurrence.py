@@ -12,29 +12,29 @@ from chainrule.learn.recall_task import (
 from chainrule.seeding import generator
 
 
-def test_states_at_zero_stretch_by_the_radius_and_driven_ones_by_less():
+def test_gradients_grow_by_the_radius_at_zero_states_and_by_less_with_inputs():
     still, driven = lesson.gradient_norms(0.0), lesson.gradient_norms(1.0)
-    for radius in lesson.RADII:
+    for radius in lesson.SPECTRAL_RADII:
         powers = radius ** torch.arange(lesson.STEPS + 1, dtype=torch.float64)
         torch.testing.assert_close(still[radius], powers)
         assert bool((driven[radius][1:] < powers[1:]).all())
     assert driven[1.1][-1] < 1e-3 < 1 < still[1.1][-1]
-    assert driven[lesson.RADII[-1]][-1] > 1e3
+    assert driven[lesson.SPECTRAL_RADII[-1]][-1] > 1e3
 
 
-def test_the_lessons_own_checks_are_small_where_they_should_be():
-    assert lesson.autograd_difference() < 1e-14
-    assert lesson.torch_difference() < 1e-14
-    assert lesson.torch_difference(order="oifg") > 0.1
+def test_the_comparisons_with_autograd_and_torch_agree():
+    assert lesson.max_autograd_difference() < 1e-14
+    assert lesson.max_torch_difference() < 1e-14
+    assert lesson.max_torch_difference(order="oifg") > 0.1
 
 
 @pytest.fixture(scope="module")
 def networks():
-    return lesson.trained(lambda share, more="": None)
+    return lesson.train_all_kinds(lambda share, more="": None)
 
 
-def test_short_sequences_are_learned_by_all_and_long_ones_by_open_lstms_alone(networks):
-    plain, shut, opened = (share.mean(1) for share in lesson.shares_of(networks).values())
+def test_all_networks_learn_short_sequences_and_only_open_lstms_long_ones(networks):
+    plain, shut, opened = (share.mean(1) for share in lesson.recall_fractions(networks).values())
     assert min(plain[0], shut[0], opened[0]) > 0.95
     assert opened[-1] > plain[-1] + 0.3
     assert opened[-1] > shut[-1] + 0.3
@@ -43,9 +43,9 @@ def test_short_sequences_are_learned_by_all_and_long_ones_by_open_lstms_alone(ne
     assert bool((opened >= plain - 0.02).all())
 
 
-def test_the_gradient_reaches_back_where_gates_are_open(networks):
+def test_the_gradient_reaches_further_back_with_open_gates(networks):
     x = sample_sequences(1, length=lesson.LENGTHS[-1], generator=generator(5))[0][0]
-    norms = lesson.norms_of(networks, lesson.shares_of(networks), x)
+    norms = lesson.collect_norms(networks, lesson.recall_fractions(networks), x)
     assert norms["LSTM, forget bias 3"][-1] > 100 * norms["plain"][-1]
     for name in ("LSTM, forget bias 1", "LSTM, forget bias 3"):
         assert norms[f"{name}: the cell line alone"][-1] > 0

@@ -15,58 +15,58 @@ from chainrule.models.pixelrnn import PixelRNN
 from chainrule.reports import Page
 
 
-def test_the_lessons_equalities_hold():
-    assert lesson.difference("row", PlainRowLSTM) < 1e-11
-    assert lesson.difference("diagonal", PlainDiagonalBiLSTM) < 1e-11
+def test_the_plain_layers_equal_the_librarys_layers():
+    assert lesson.max_logit_difference("row", PlainRowLSTM) < 1e-11
+    assert lesson.max_logit_difference("diagonal", PlainDiagonalBiLSTM) < 1e-11
 
 
-def leaks_by_hand(lift: int) -> set[tuple[int, int]]:
-    """Who sees whom and must not, when the scan from the right is moved by so many rows; -1 is right."""
+def predict_leaks(lift: int) -> set[tuple[int, int]]:
+    """Return the leaking pairs if the scan from the right is shifted up by `lift` rows; -1 is correct."""
     _, height, width = lesson.GRAY
     pixels = [(row, column) for row in range(height) for column in range(width)]
 
-    def held(feature):  # the pixels of the 7×7 kernel through mask A
+    def kernel_pixels(feature):  # the pixels of the 7×7 kernel through mask A
         row, column = feature
         return {p for p in pixels if p < feature and row - 3 <= p[0] and abs(p[1] - column) <= 3}
 
-    def seen(pixel):
+    def visible_pixels(pixel):
         row, column = pixel
         features = {p for p in pixels if p[0] <= row and p[1] <= column} | {pixel}
         if 0 <= row + lift < height:
             features |= {p for p in pixels if p[0] <= row + lift and p[1] >= column}
-        return set().union(*map(held, features))
+        return set().union(*map(kernel_pixels, features))
 
-    return {(i, j) for i, p in enumerate(pixels) for j in map(pixels.index, seen(p)) if j >= i}
+    return {(i, j) for i, p in enumerate(pixels) for j in map(pixels.index, visible_pixels(p)) if j >= i}
 
 
 @pytest.mark.parametrize(
     ("kind", "lift"),
-    [(PlainDiagonalBiLSTM, -1), (lesson.NotShifted, 0), (lesson.ZerosAtTheWrongEnd, 1)],
-    ids=["as it is", "not shifted", "wrong end"],
+    [(PlainDiagonalBiLSTM, -1), (lesson.WithoutShift, 0), (lesson.ShiftUp, 1)],
+    ids=["correct", "no shift", "shift up"],
 )
-def test_a_shift_leaks_what_it_must(kind, lift):
+def test_a_wrong_shift_leaks_the_predicted_pairs(kind, lift):
     model = PixelRNN(Binary(lesson.GRAY), "diagonal", layers=1, features=3)
-    report = lesson.leaks_of(replace_layers(model, kind))
-    assert set(report.leaks) == leaks_by_hand(lift)
+    report = lesson.find_leaks(replace_layers(model, kind))
+    assert set(report.leaks) == predict_leaks(lift)
     assert report.passed == (kind is PlainDiagonalBiLSTM)
 
 
-def test_padding_at_the_wrong_end_is_found():
+def test_padding_at_the_bottom_is_found():
     model = PixelRNN(Binary(lesson.GRAY), "diagonal", layers=1, features=3)
-    report = lesson.leaks_of(replace_layers(model, lesson.ReadsTheRowBelow))
+    report = lesson.find_leaks(replace_layers(model, lesson.ReadRowBelow))
     assert not report.passed
     assert max(down for down, _ in report.leaks_by_offset) > 0
 
 
-def test_gates_cut_across_colours_are_found_and_grouped_ones_pass():
-    report = lesson.leaks_of(lesson.cut_across_colours())
+def test_one_mask_for_all_gates_is_found_and_one_mask_per_gate_passes():
+    report = lesson.find_leaks(lesson.apply_one_mask())
     assert set(report.leaks_by_offset) == {(0, 0)}
     assert report.leaks_by_channel.tolist() == [[4, 4, 0], [0, 4, 0], [0, 0, 0]]
-    assert lesson.leaks_of(PixelRNN(Levels(lesson.COLOUR, lesson.COLOURS), "diagonal", layers=1, features=6)).passed
+    assert lesson.find_leaks(PixelRNN(Levels(lesson.COLOUR, lesson.LEVELS), "diagonal", layers=1, features=6)).passed
 
 
-def test_the_diagonal_misses_one_pixel_the_others_more_the_full_context_none():
-    models = lesson.models_of(lesson.SIDE, lesson.DEPTH)
+def test_the_diagonal_bilstm_misses_one_pixel_and_full_context_none():
+    models = lesson.make_models(lesson.SIDE, lesson.DEPTH)
     site = lesson.PIXEL[0] * lesson.SIDE + lesson.PIXEL[1]
     missed = {
         name: (model.order.past(site) & ~model.receptive_field()[site]).nonzero().flatten().tolist()
@@ -77,9 +77,9 @@ def test_the_diagonal_misses_one_pixel_the_others_more_the_full_context_none():
     assert set(missed["Diagonal BiLSTM"]) < set(missed["Row LSTM"]) < set(missed["PixelCNN"])
 
 
-def test_table_1_is_the_papers():
+def test_table_1_equals_the_table_of_the_paper():
     page = Page("Table 1")
-    lesson.tell_of_table_1(page)
+    lesson.add_table_1(page)
     lines = [line for line in page.markdown().splitlines() if line.startswith("|")]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     assert cells[2][1:] == ["7×7 mask A"] * 3
@@ -88,8 +88,8 @@ def test_table_1_is_the_papers():
     assert cells[5][1:] == ["256-way softmax"] * 3
 
 
-def test_the_cost_is_counted_from_the_sweeps():
+def test_the_sequential_steps_are_counted_from_the_scan_plans():
     page = Page("Cost")
-    lesson.tell_of_cost(page)
+    lesson.add_cost(page)
     for n in lesson.SIDES:
         assert f"| {n}×{n} | 1 | {n} | {2 * n - 1} |" in page.markdown()

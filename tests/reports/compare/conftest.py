@@ -1,4 +1,4 @@
-"""What the tests of `compare` share: data, and one comparison that is looked at from all sides."""
+"""Fixtures of the tests of `compare`: data, and one comparison that several tests read."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import pytest
 
 import chainrule as cr
 from chainrule.data import Data
-from chainrule.reports.compare import Terms, compare
-from tests.support.comparisons import BITS, TERMS, hurry
+from chainrule.reports.compare import CompareOptions, compare
+from tests.support.comparisons import BITS, OPTIONS, shorten_timing
 from tests.support.terminal import commands
 
 
 @pytest.fixture(autouse=True)
-def quickly(monkeypatch):
-    """And nobody waits for the disk."""
-    hurry(monkeypatch)
+def fast(monkeypatch):
+    """Short timing, and no waiting for the disk."""
+    shorten_timing(monkeypatch)
     monkeypatch.setattr("os.fsync", lambda _: None)
 
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory):
-    """A folder with binary images, the same as rows, and images without a test split."""
+    """A folder with binary images, the same data as rows, and images without a test split."""
     folder = tmp_path_factory.mktemp("compare")
     np.savez(folder / "bits.npz", train=BITS[:40], valid=BITS[40:55], test=BITS[55:])
     np.savez(folder / "rows.npz", train=BITS[:40, 0], valid=BITS[40:55, 0], test=BITS[55:, 0])
@@ -38,9 +38,9 @@ def data(home) -> Data:
 def done(home):
     """A comparison of all families, with an ablation."""
     with pytest.MonkeyPatch.context() as patch:
-        hurry(patch)
-        terms = Terms(**TERMS, ablation="row-lstm", seed=4)
-        return compare(cr.load_data(home / "bits.npz"), home / "done", terms, progress=False)
+        shorten_timing(patch)
+        options = CompareOptions(**OPTIONS, ablation="row-lstm", seed=4)
+        return compare(cr.load_data(home / "bits.npz"), home / "done", options=options, progress=False)
 
 
 @pytest.fixture

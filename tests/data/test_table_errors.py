@@ -1,4 +1,4 @@
-"""Tables that are refused, each in one line that says what, where, and the remedy."""
+"""Bad tables: each is refused in one line that says what is wrong, where, and the remedy."""
 
 import sys
 
@@ -20,15 +20,15 @@ ROWS = {"age": [30], "job": ["cook"], "height": [1.5]}
 
 
 def refusal(function, *args, **options):
-    """What is said, once it is known to be one line."""
-    with pytest.raises(ChainruleError) as said:
+    """Return the message of the error that is raised, checked to be one line."""
+    with pytest.raises(ChainruleError) as message:
         function(*args, **options)
-    assert "\n" not in str(said.value)
-    return str(said.value)
+    assert "\n" not in str(message.value)
+    return str(message.value)
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"", "x.csv is empty; give a header row with the columns' names, and rows"),
         (b"\n\n", "x.csv is empty"),
@@ -65,10 +65,10 @@ def refusal(function, *args, **options):
         ("\n".join(["d", *(f'"1,{n}"' for n in range(100, 400))]).encode(), "but for their separators: write 1234.5"),
     ],
 )
-def test_bad_files_are_refused(tmp_path, content, said):
+def test_bad_files_are_refused(tmp_path, content, message):
     path = tmp_path / "x.csv"
     path.write_bytes(content)
-    assert said.format(path=path) in refusal(load_data, path)
+    assert message.format(path=path) in refusal(load_data, path)
 
 
 @pytest.mark.parametrize("name", ["x.csv.gz", "x.parquet"])
@@ -80,12 +80,12 @@ def test_damaged_files_are_refused(tmp_path, name):
 def test_parquet_needs_its_library(tmp_path, monkeypatch):
     pd.DataFrame({"a": [1, 2, 3]}).to_parquet(tmp_path / "x.parquet")
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    said = refusal(load_data, tmp_path / "x.parquet")
-    assert said.endswith("x.parquet needs the library pyarrow: pip install 'chainrule[parquet]'")
+    message = refusal(load_data, tmp_path / "x.parquet")
+    assert message.endswith("x.parquet needs the library pyarrow: pip install 'chainrule[parquet]'")
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
         (pd.to_datetime(DATES), "column 'x' of the frame holds dates or times"),
         (pd.to_datetime(DATES).date, "holds dates or times"),
@@ -109,12 +109,12 @@ def test_parquet_needs_its_library(tmp_path, monkeypatch):
         (pd.Categorical(["word 1"], WORDS), "has 257 categories"),
     ],
 )
-def test_columns_that_no_kind_fits_are_refused(values, said):
-    assert said in refusal(infer_table, pd.DataFrame({"x": values}))
+def test_columns_without_a_fitting_kind_are_refused(values, message):
+    assert message in refusal(infer_table, pd.DataFrame({"x": values}))
 
 
 @pytest.mark.parametrize(
-    ("values", "kind", "said"),
+    ("values", "kind", "message"),
     [
         (
             [1, 2, 3],
@@ -136,17 +136,17 @@ def test_columns_that_no_kind_fits_are_refused(values, said):
         ([2**70, 0], "real", "beyond 2^53"),
     ],
 )
-def test_kinds_that_do_not_fit_are_refused(values, kind, said):
-    assert said in refusal(infer_table, pd.DataFrame({"x": values}), kinds={"x": kind})
+def test_kinds_that_do_not_fit_are_refused(values, kind, message):
+    assert message in refusal(infer_table, pd.DataFrame({"x": values}), kinds={"x": kind})
 
 
-def test_many_categories_are_taken_where_they_are_called_so():
+def test_kinds_allows_many_categories():
     table, _ = infer_table(pd.DataFrame({"x": WORDS}), kinds={"x": "categorical"})
     assert len(table.columns[0].levels) == 257
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"kinds": "zip=categorical"}, "kinds names 'zip', and the frame has no such column; it has 'a', 'b'"),
         ({"drop": "c"}, "drop names 'c', and the frame has no such column"),
@@ -160,27 +160,27 @@ def test_many_categories_are_taken_where_they_are_called_so():
         ({"drop": 3}, "drop and missing take words, such as id,name, not 3"),
     ],
 )
-def test_options_that_fit_nothing_are_refused(options, said):
-    assert said in refusal(infer_table, pd.DataFrame({"a": [1, 2], "b": [1.5, 2.5]}), **options)
+def test_options_that_name_no_column_are_refused(options, message):
+    assert message in refusal(infer_table, pd.DataFrame({"a": [1, 2], "b": [1.5, 2.5]}), **options)
 
 
 @pytest.mark.parametrize(
-    ("names", "said"),
+    ("names", "message"),
     [
         ([0, "b"], "column 1 of the frame is named 0; make the names strings"),
         (["a", "a"], "more than one column 'a'"),
         (["a", " "], "column 2 of the frame has no name"),
     ],
 )
-def test_names_that_are_none_are_refused(names, said):
+def test_invalid_names_are_refused(names, message):
     frame = pd.DataFrame([[1, 2], [3, 4]], columns=names)
-    assert said in refusal(infer_table, frame)
-    assert said in refusal(to_rows, frame, TABLE)
+    assert message in refusal(infer_table, frame)
+    assert message in refusal(to_rows, frame, TABLE)
     assert "has no columns" in refusal(infer_table, frame[[]])
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "message"),
     [
         ({"age": ["old"]}, "column 'age' of the frame takes numbers, and row 0 has 'old'; correct it"),
         ({"age": [-1]}, "the frame: row 0, column 'age' (count, 27 … 42) has the value -1; correct it"),
@@ -196,13 +196,13 @@ def test_names_that_are_none_are_refused(names, said):
         ({"job": [["cook"]]}, "column 'job' of the frame holds values of type list"),
     ],
 )
-def test_values_of_no_such_column_are_refused(changed, said):
-    assert said in refusal(to_rows, pd.DataFrame(ROWS | changed), TABLE)
+def test_values_that_a_column_cannot_have_are_refused(changed, message):
+    assert message in refusal(to_rows, pd.DataFrame(ROWS | changed), TABLE)
 
 
 def test_a_frame_of_other_columns_is_refused():
-    said = refusal(to_rows, pd.DataFrame({"age": [1], "weight": [2]}), TABLE, source="new.csv")
-    assert said == (
+    message = refusal(to_rows, pd.DataFrame({"age": [1], "weight": [2]}), TABLE, source="new.csv")
+    assert message == (
         "new.csv has no column 'job', 'height', which the table that the model knows has; those of new.csv are "
         "'age', 'weight'"
     )
@@ -210,7 +210,7 @@ def test_a_frame_of_other_columns_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("x", "said"),
+    ("x", "message"),
     [
         (pd.DataFrame(ROWS | {"job": ["pilot"]}), "the frame: column 'job' has 'pilot' (1), which the table"),
         (torch.zeros(2, 4), "the data: the model takes data of shape [n, 3], not [2, 4]"),
@@ -221,27 +221,27 @@ def test_a_frame_of_other_columns_is_refused():
         (torch.zeros(0, 3), "the data is empty; give at least one row"),
     ],
 )
-def test_data_of_no_such_table_are_refused(x, said):
-    assert said in refusal(as_split, x, TABLE)
+def test_rows_that_a_table_cannot_have_are_refused(x, message):
+    assert message in refusal(as_split, x, TABLE)
 
 
 def test_a_frame_needs_a_table():
     assert "not DataFrame" in refusal(as_split, pd.DataFrame(ROWS))
 
 
-def test_values_of_no_level_make_no_frame():
+def test_to_frame_refuses_values_that_are_no_level():
     assert "has the value 7" in refusal(to_frame, torch.tensor([[30.0, 7.0, 1.0]]), TABLE)
 
 
-def test_unseen_values_in_a_file_are_refused(tmp_path):
+def test_unknown_values_in_a_file_are_refused(tmp_path):
     pd.DataFrame({"age": [1, 2, 3], "job": ["pilot", "cook", "pilot"], "height": [1.5] * 3}).to_csv(
         tmp_path / "x.csv", index=False
     )
-    said = refusal(load_data, tmp_path / "x.csv", domain=TABLE)
-    assert "x.csv: column 'job' has 'pilot' (2), which the table that the model knows does not have there" in said
+    message = refusal(load_data, tmp_path / "x.csv", domain=TABLE)
+    assert "x.csv: column 'job' has 'pilot' (2), which the table that the model knows does not have there" in message
 
 
-def test_tables_and_arrays_are_not_mixed_up(tmp_path):
+def test_tables_are_refused_for_arrays_and_arrays_for_tables(tmp_path):
     path = tmp_path / "x.csv"
     path.write_text("a,b\n0,1\n1,0\n1,1\n")
     np.save(tmp_path / "x.npy", np.eye(4))
@@ -260,7 +260,7 @@ def test_a_folder_is_no_table_file(tmp_path):
     assert "cannot be read" in refusal(read_frame, tmp_path / "x.csv")
 
 
-def test_levels_that_are_ambiguous_do_not_hide_others():
+def test_ambiguous_levels_do_not_hide_other_levels():
     table = Table([Column("x", "categorical", ("1", "1.0", "2"))])
     rows = to_rows(pd.DataFrame({"x": ["1", "1.0", "3"]}), table)
     assert rows.values[:2].tolist() == [[0.0], [1.0]]

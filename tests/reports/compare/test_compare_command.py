@@ -1,4 +1,4 @@
-"""`chainrule compare`: its options, what it prints, and what is refused."""
+"""The command `chainrule compare`: its options, its output, and its errors."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ import pytest
 from jsonargparse import ArgumentParser
 
 import chainrule as cr
-from chainrule.commands.compare import options, terms
-from chainrule.reports.compare import COMPARED, Terms
-from chainrule.reports.compare.text import likelihood_row, training_row
-from chainrule.reports.compare.timing import FEWEST, WARM
-from tests.support.comparisons import WORDS
+from chainrule.commands.compare import read_options
+from chainrule.commands.options.compare import add_options
+from chainrule.reports.compare import COMPARED, CompareOptions
+from chainrule.reports.compare.comparison_report import likelihood_row, training_row
+from chainrule.reports.compare.update_timing import MIN_TIMED_UPDATES, WARM_UP_UPDATES
+from tests.support.comparisons import COMMAND_OPTIONS
 from tests.support.runs import raise_signal_in_update
 
 
-def test_the_command_compares(cli, done, tmp_path):
+def test_the_command_prints_the_results(cli, done, tmp_path):
     words = ["compare", "--data", "bits.npz", "--out", tmp_path / "out", "--updates", "7", "--seed", "4"]
-    status, out, err = cli(*words, *WORDS.split())
+    status, out, err = cli(*words, *COMMAND_OPTIONS.split())
     assert status == 0
     assert max(map(len, out.splitlines()[:-1])) <= 80
     rows = [[cell.strip() for cell in line.strip("│").split("│")] for line in out.splitlines() if line[0] == "│"]
@@ -39,7 +40,7 @@ def test_the_command_compares(cli, done, tmp_path):
     assert re.search(r"MADE: validation [\d.]+ nats at epoch [12] of 2, 7 updates in [\d.e-]+ s$", said[5])
 
 
-def test_the_command_answers_programs(cli, tmp_path):
+def test_the_command_prints_json(cli, tmp_path):
     words = ["compare", "--data", "bits.npz", "--out", tmp_path / "out", "--updates", "3", "--models", "made"]
     status, out, err = cli(*words, "--made.hidden", "[4]", "--json")
     assert status == 0
@@ -54,21 +55,21 @@ def test_the_command_answers_programs(cli, tmp_path):
 @pytest.fixture
 def parser() -> ArgumentParser:
     parser = ArgumentParser(exit_on_error=False)
-    options(parser, [])
+    add_options(parser, [])
     return parser
 
 
 @pytest.mark.parametrize("words", ["made,row-lstm", "[made,row-lstm]", "made, row-lstm", "[made, row-lstm]"])
-def test_models_are_named_with_brackets_or_without(words, parser):
+def test_models_are_named_with_or_without_brackets(words, parser):
     args = parser.parse_args(["--data", "x", "--out", "y", "--models", words])
-    assert terms(args) == Terms(models=("made", "row-lstm"), arguments={name: {} for name in COMPARED})
+    assert read_options(args) == CompareOptions(models=("made", "row-lstm"), arguments={name: {} for name in COMPARED})
 
 
-def test_only_what_is_given_takes_the_place_of_defaults(parser):
+def test_only_given_options_replace_defaults(parser):
     words = "--data x --out y --minutes 3 --lr 0.1 --pixelcnn.blocks 2 --ablation row-lstm --seed 5"
     arguments = {name: {"blocks": 2} if name == "pixelcnn" else {} for name in COMPARED}
-    wanted = Terms(minutes=3.0, settings={"lr": 0.1}, arguments=arguments, ablation="row-lstm", seed=5)
-    assert terms(parser.parse_args(words.split())) == wanted
+    wanted = CompareOptions(minutes=3.0, settings={"lr": 0.1}, arguments=arguments, ablation="row-lstm", seed=5)
+    assert read_options(parser.parse_args(words.split())) == wanted
 
 
 def test_the_help_tells_the_defaults_that_hold_here(cli, monkeypatch):
@@ -89,7 +90,7 @@ def test_the_help_tells_the_defaults_that_hold_here(cli, monkeypatch):
 
 def test_who_interrupts_is_told_how_to_go_on(cli, tmp_path, monkeypatch):
     raise_signal_in_update(
-        monkeypatch, signal.SIGINT, 3 + 2 * (WARM + FEWEST)
+        monkeypatch, signal.SIGINT, 3 + 2 * (WARM_UP_UPDATES + MIN_TIMED_UPDATES)
     )  # after the updates that are timed, in those of MADE
     words = ["--data", "bits.npz", "--out", tmp_path / "out", "--updates", "9", "--models", "made"]
     status, out, err = cli("compare", *words)

@@ -1,4 +1,4 @@
-"""Bad sources: each is refused with one line that says what, where, and the remedy."""
+"""Bad sources: each is refused in one line that says what is wrong, where, and the remedy."""
 
 import gzip
 import io
@@ -18,8 +18,8 @@ FRACTIONS = GRAY / 255
 OBJECTS = np.array([[{"a": 1}], [None], [3]])
 
 
-def spoiled(value, dtype=np.float64):
-    """The gray images, with one value of datum 7 replaced."""
+def replace_value(value, dtype=np.float64):
+    """Return the gray images with one value of datum 7 replaced."""
     array = GRAY.astype(dtype)
     array[7, 2, 2] = value
     return array
@@ -119,14 +119,26 @@ FILES = {
         npz(train=GRAY, test=GRAY[:, :4]),
         "x.npz has splits of different shapes: train [1, 5, 6], test [1, 4, 6]; crop or pad",
     ),
-    "NaN": ("x.npz", npz(test=spoiled(np.nan)), "missing values (NaN), first in datum 7; fill or drop them first"),
+    "NaN": (
+        "x.npz",
+        npz(test=replace_value(np.nan)),
+        "missing values (NaN), first in datum 7; fill or drop them first",
+    ),
     "infinity": (
         "x.npy",
-        npy(spoiled(np.inf)),
+        npy(replace_value(np.inf)),
         "x.npy has values from 0 to inf, first out of range in datum 7; rescale",
     ),
-    "a negative value": ("x.npy", npy(spoiled(-1, np.int64)), "values from -1 to 255, first out of range in datum 7"),
-    "a value too high": ("x.npy", npy(spoiled(256, np.int64)), "values from 0 to 256, first out of range in datum 7"),
+    "a negative value": (
+        "x.npy",
+        npy(replace_value(-1, np.int64)),
+        "values from -1 to 255, first out of range in datum 7",
+    ),
+    "a value too high": (
+        "x.npy",
+        npy(replace_value(256, np.int64)),
+        "values from 0 to 256, first out of range in datum 7",
+    ),
     "values in [-1, 1]": (
         "x.npy",
         npy(FRACTIONS * 2 - 1),
@@ -134,7 +146,7 @@ FILES = {
     ),
     "a fraction among gray values": (
         "x.npy",
-        npy(spoiled(0.5)),
+        npy(replace_value(0.5)),
         "x.npy has fractional values, first in datum 7, and values up to 255; make them whole numbers from 0 to 255",
     ),
     "fractions in [0, 1]": (
@@ -205,13 +217,13 @@ def test_bad_folders_are_refused_in_one_line(tmp_path, files, message):
     assert message in refusal(tmp_path)
 
 
-def test_a_folder_with_a_files_name_is_still_a_folder(tmp_path):
+def test_a_folder_may_have_the_name_of_a_file(tmp_path):
     (tmp_path / "x.npz").mkdir()
     assert "the folder" in refusal(tmp_path / "x.npz")
 
 
 @pytest.mark.parametrize("source", ["nowhere.npz", "nowhere", "", "x" * 300, "a\0b"])
-def test_a_source_that_is_not_there_is_refused(tmp_path, monkeypatch, source):
+def test_a_missing_source_is_refused(tmp_path, monkeypatch, source):
     monkeypatch.chdir(tmp_path)
     said = refusal(source)
     assert said.startswith("there is no file or folder ")
@@ -241,12 +253,12 @@ OPTIONS = {
 
 
 @pytest.mark.parametrize(("array", "options", "message"), OPTIONS.values(), ids=OPTIONS.keys())
-def test_options_that_do_not_fit_are_refused_in_one_line(tmp_path, array, options, message):
+def test_options_that_do_not_apply_are_refused_in_one_line(tmp_path, array, options, message):
     np.save(tmp_path / "x.npy", array)
     assert message in refusal(tmp_path / "x.npy", **options)
 
 
-def test_nothing_pickled_is_run(tmp_path):
+def test_pickled_objects_are_never_loaded(tmp_path):
     class Trap:
         def __reduce__(self):
             return (tmp_path.joinpath("sprung").touch, ())
