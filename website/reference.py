@@ -69,6 +69,7 @@ GROUPS = (
         "Domains",
         "What a datum is: the shape of an image or the columns of a table, and the values that each site can take.",
         ("Binary", "Levels", "Table", "Column", "Order"),
+        ("chainrule.domains.domain.Domain",),
     ),
     Group(
         "models",
@@ -103,7 +104,7 @@ GROUPS = (
         "Storage and data",
         "Models on disk, data sets from files, and the errors that bad input raises.",
         ("save", "load", "load_data", "Data", "ChainruleError", "__version__"),
-        ("chainrule.data.splits.Split",),
+        ("chainrule.data.splits.Split", "chainrule.data.preprocessing.Preprocessing", "chainrule.data.rows.Rows"),
     ),
     Group(
         "sklearn",
@@ -139,7 +140,7 @@ def lessons() -> list[Group]:
 
 
 def referenced(markdown: str) -> str:
-    """The page with names such as `cr.fit` or `chainrule.learn.made_masks.count_paths` linked to the reference, if they are there.
+    """Link names such as `cr.fit` or `chainrule.learn.made_masks.count_paths` to the reference, if they are there.
 
     Example:
         >>> referenced("`chainrule fit` and `cr.fit`")

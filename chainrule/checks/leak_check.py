@@ -246,7 +246,7 @@ def check_no_nan(adapter: CallableAdapter, x: Tensor) -> None:
     """Raise ChainruleError if outputs are NaN, which hides every dependence."""
     if bool(adapter(x).isnan().any()):
         raise ChainruleError(
-            f"{adapter.name} returns NaN for random images, so nothing can be measured; mend that first"
+            f"{adapter.name} returns NaN for random images, so nothing can be measured; fix that first"
         )
 
 

@@ -57,7 +57,7 @@ def check_receptive_field(
         >>> from chainrule.models.pixelcnn import PixelCNN
         >>> finding = check_receptive_field(PixelCNN(Binary((1, 4, 5)), blocks=1, features=2))
         >>> finding.detail
-        'by Jacobian, 20 conditionals depend on exactly the 187 sites that the masks predict (190 sites are before them)'
+        'by Jacobian, 20 conditionals depend on exactly the 187 sites that the masks predict (190 are before them)'
     """
     model = require_autoregressive(model)
     predicted = model.receptive_field()
@@ -73,7 +73,7 @@ def check_receptive_field(
     past = int(model.order.before[sites].sum())
     return (
         f"by Jacobian, {len(sites)}{of} conditionals depend on exactly the {int(predicted.sum())} sites that the masks "
-        f"predict ({past} sites are before them)"
+        f"predict ({past} are before them)"
     )
 
 

@@ -78,7 +78,7 @@ class ColoursInterleaved(PixelCNN):
 
 def test_colours_that_depend_on_later_colours_of_their_pixel():
     report = check_model(ColoursInterleaved(Levels((3, 1, 2), 3), blocks=0, features=9))
-    # At pixel 0, red is site 0, green 2, blue 4. One of red's outputs was meant for blue, which depends on red and green.
+    # At pixel 0, red is site 0, green 2, blue 4. One of red's outputs was meant for blue, which depends on the others.
     assert finding(report, LEAK).pairs == ((0, 0), (0, 2), (1, 1), (1, 3), (2, 2), (3, 3))
     assert "the conditional of row 0, column 0, R depends on row 0, column 0" in finding(report, LEAK).detail
 

@@ -1,4 +1,4 @@
-"""Reports: one file that needs no other, in which text stays text."""
+"""A page is one file without references to others, and its text is escaped."""
 
 import re
 from base64 import b64decode
@@ -17,7 +17,7 @@ PNG = to_png(Image.new("L", (3, 2), 7))
 
 
 class Reader(HTMLParser):
-    """What a browser would make of a page: tags with their attributes, and text."""
+    """The tags of a page with their attributes, and its text, as a browser parses them."""
 
     def __init__(self, html):
         super().__init__()
@@ -49,7 +49,7 @@ def page():
     return page
 
 
-def test_text_stays_text(page):
+def test_text_is_escaped(page):
     reader = Reader(page.html())
     assert not reader.open
     for words in ("Two <coins> & a die", "1 < 2 & a < b, then p(xi | x<i) and MW", "<script>alert(1)</script>"):
@@ -60,13 +60,13 @@ def test_text_stays_text(page):
     assert [attrs["alt"] for tag, attrs in reader.tags if tag == "img"] == ['a "gray" <picture>']
 
 
-def test_marks_become_code_and_letters_below_and_above(page):
+def test_markup_becomes_code_subscripts_and_superscripts(page):
     html = page.html()
     assert "<code>a &lt; b</code>" in html
     assert "p(x<sub>i</sub> | x<sub>&lt;i</sub>) and M<sup>W</sup>" in html
 
 
-def test_a_report_needs_nothing_else(page):
+def test_a_page_references_no_other_file(page):
     html = page.html()
     assert not re.search(r"https?://|//\w|@import|url\(", html)
     for tag, attrs in Reader(html).tags:
@@ -75,7 +75,7 @@ def test_a_report_needs_nothing_else(page):
         assert attrs.get("src", "data:").startswith("data:")
 
 
-def test_a_number_and_its_error_part_at_the_sign_if_anywhere(page):
+def test_a_number_and_its_error_are_broken_before_the_sign(page):
     assert "<td class=number>−1.50 ±\u00a00.02</td>" in page.html()
 
 
@@ -94,12 +94,12 @@ def test_many_chapters_have_a_list_of_links(chapters):
     assert "<a" not in page.markdown()
 
 
-def test_pictures_are_inside_byte_for_byte(page):
+def test_the_html_contains_pictures_byte_for_byte(page):
     sources = [attrs["src"] for tag, attrs in Reader(page.html()).tags if tag == "img"]
     assert [b64decode(source.removeprefix("data:image/png;base64,")) for source in sources] == [PNG]
 
 
-def test_a_report_fits_a_phone(page):
+def test_a_page_fits_a_phone(page):
     metas = [attrs for tag, attrs in Reader(page.html()).tags if tag == "meta"]
     assert {"name": "viewport", "content": "width=device-width, initial-scale=1"} in metas
     assert "max-width: 100%" in page.html()
@@ -124,18 +124,18 @@ def test_columns_of_numbers_are_set_to_the_right(page):
         (["–", "1 of 2"], False),
     ],
 )
-def test_where_there_is_no_number_a_dash_keeps_the_column_to_the_right(cells, right):
+def test_a_dash_in_place_of_a_number_keeps_the_column_to_the_right(cells, right):
     page = Page("")
     page.table(["a"], [[cell] for cell in cells])
     assert ("class=number" in page.html()) == right
 
 
-def test_rows_of_another_width_are_an_error():
+def test_rows_with_another_number_of_cells_raise_an_error():
     with pytest.raises((ValueError, IndexError)):
         Page("").table(["a", "b"], [["1"]])
 
 
-def test_a_report_is_written_whole_in_place_of_the_old_one(tmp_path, page):
+def test_a_page_replaces_an_existing_file(tmp_path, page):
     path = tmp_path / "report.html"
     path.write_text("old")
     page.write(path)
@@ -145,7 +145,7 @@ def test_a_report_is_written_whole_in_place_of_the_old_one(tmp_path, page):
         page.write(path / "report.html")
 
 
-def test_markdown_says_what_the_page_says(tmp_path):
+def test_markdown_has_all_parts_of_the_page(tmp_path):
     page = Page("A * B")
     page.heading("p(x_{i}) | rest")
     page.points(["`a_b | c*`", "m^{2} [x] <y>"])
@@ -162,7 +162,7 @@ def test_markdown_says_what_the_page_says(tmp_path):
     assert (tmp_path / "x.md").read_text(encoding="utf-8") == page.markdown()
 
 
-def test_markdown_has_a_formula_as_latex_where_there_is_one():
+def test_markdown_has_a_formula_in_latex_if_it_is_given():
     page = Page("")
     page.formula("x_{1} < 2")
     page.formula("x_{1} < 2", r"x_1 < 2")
@@ -170,7 +170,7 @@ def test_markdown_has_a_formula_as_latex_where_there_is_one():
     assert page.html().count("x<sub>1</sub> &lt; 2") == 2
 
 
-def test_an_animation_says_that_it_is_one():
+def test_an_animation_has_the_type_of_a_gif():
     file = BytesIO()
     Image.new("L", (3, 2), 7).save(file, "GIF")
     page = Page("")
@@ -180,7 +180,7 @@ def test_an_animation_says_that_it_is_one():
 
 
 @pytest.mark.parametrize("width", [60, 200])
-def test_a_terminal_says_what_the_page_says(page, width):
+def test_a_terminal_shows_all_parts_of_the_page(page, width):
     console = Console(file=StringIO(), width=width)
     page.show(console)
     lines = console.file.getvalue().splitlines()

@@ -1,4 +1,4 @@
-"""Every model in every odd shape, by name: the laws, and whatever else holds for all models, run through all of these.
+"""Construct every model in every unusual shape, for tests of properties that hold for all models.
 
 Most domains are small enough to enumerate.
 """
@@ -193,7 +193,7 @@ ENSEMBLES: dict[str, Callable[[], Density]] = {
         ]
     ),
 }
-"""Densities without an order of their own."""
+"""Constructors of densities without an order of their own."""
 
 
 def random_rows(model: Density, n: int, missing: float = 0.0, seed: int = 0) -> torch.Tensor:

@@ -9,7 +9,7 @@ from chainrule.models import AutoregressiveModel
 
 
 class LastToFirst(AutoregressiveModel):
-    """Each conditional depends on the site before it, in an order from last to first; the receptive field is unknown."""
+    """Conditionals that depend on the site before them, in the order from last to first; no known receptive field."""
 
     def __init__(self, domain):
         super().__init__()

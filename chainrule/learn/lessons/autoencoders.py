@@ -205,7 +205,7 @@ def tabulate_errors(images: Images, models: Models) -> list[list[str]]:
         "denoising": f"noise ({100 * FLIP_RATE:.0f} % flipped)",
     }
     baseline = (baseline_errors(images, x) for x in (images.test, images.scrambled))
-    rows = [["outputs ignore the input", "–", *format_errors(*baseline)]]
+    rows = [["baseline", "–", *format_errors(*baseline)]]
     for key, name in names.items():
         model = models[key]
         both = reconstruction_errors(model, images.test), reconstruction_errors(model, images.scrambled)

@@ -105,7 +105,7 @@ def draw_pictures(
 
 
 def check_site_count(model: AutoregressiveModel, sites: Sequence[int]) -> None:
-    """Check that the figure of the conditionals has room for the sites and the first site of the order.
+    """Check that the sites and the first site of the order fit into one figure of conditionals.
 
     Raises:
         ChainruleError: too many sites.

@@ -29,15 +29,15 @@ def test_the_command_prints_the_results(cli, done, tmp_path):
     assert rows[:5] == [list(likelihood_row(entry)[:4]) for entry in done.entries]
     assert [row[:3] for row in rows[5:]] == [list(training_row(entry)[:3]) for entry in done.compared]
     assert out.splitlines()[-1] == f"Report: {tmp_path / 'out' / 'report.html'}, {tmp_path / 'out' / 'report.md'}"
-    said = err.splitlines()
-    assert [line.split(":")[0] for line in said] == [
+    messages = err.splitlines()
+    assert [line.split(":")[0] for line in messages] == [
         *(f"timed {entry.name}" for entry in done.compared),
         *(f"{number}/5 {entry.name}" for number, entry in enumerate(done.entries, 1)),
     ]
     line = r"timed MADE: [\d.e-]+ s an update, with its share of validation; 7 updates in about [\d.e-]+ s"
-    assert re.fullmatch(line, said[0])
-    assert said[4].endswith("nats, from the frequencies of the training data")
-    assert re.search(r"MADE: validation [\d.]+ nats at epoch [12] of 2, 7 updates in [\d.e-]+ s$", said[5])
+    assert re.fullmatch(line, messages[0])
+    assert messages[4].endswith("nats, from the frequencies of the training data")
+    assert re.search(r"MADE: validation [\d.]+ nats at epoch [12] of 2, 7 updates in [\d.e-]+ s$", messages[5])
 
 
 def test_the_command_prints_json(cli, tmp_path):
@@ -45,11 +45,11 @@ def test_the_command_prints_json(cli, tmp_path):
     status, out, err = cli(*words, "--made.hidden", "[4]", "--json")
     assert status == 0
     assert [line.split(":")[0] for line in err.splitlines()] == ["timed MADE", "1/2 Independent", "2/2 MADE"]
-    told = json.loads(out, parse_constant=pytest.fail)
-    assert [model["model"] for model in told["models"]] == ["independent", "made"]
+    printed = json.loads(out, parse_constant=pytest.fail)
+    assert [model["model"] for model in printed["models"]] == ["independent", "made"]
     scored = cr.evaluate(cr.load(tmp_path / "out" / "made"), cr.load_data("bits.npz").test)
-    assert told["models"][1]["test_nats"] == scored.nats
-    assert json.loads(cli(*words, "--made.hidden", "[4]", "--json", "--resume")[1]) == told
+    assert printed["models"][1]["test_nats"] == scored.nats
+    assert json.loads(cli(*words, "--made.hidden", "[4]", "--json", "--resume")[1]) == printed
 
 
 @pytest.fixture
@@ -72,26 +72,24 @@ def test_only_given_options_replace_defaults(parser):
     assert read_options(parser.parse_args(words.split())) == wanted
 
 
-def test_the_help_tells_the_defaults_that_hold_here(cli, monkeypatch):
+def test_the_help_has_the_defaults_of_the_comparison(cli, monkeypatch):
     monkeypatch.setenv("COLUMNS", "1000")
     status, out, _ = cli("compare", "--help")
     assert status == 0
-    assert "null)" not in out.replace("int | null)", "")
+    assert "Default: null" not in out
     parts = {part.split()[0].rstrip("+"): part for part in " ".join(out.split()).split(" --")[1:]}  # the last of each
-    for option, told in {
-        "minutes": "2 unless", "samples": "16 unless", "batch-size": "default: 50)", "lr": "default: 0.005)",
-        "warmup": "default: 50)", "weight-decay": "default: 0.1)", "ema": "default: 0.999)",
-        "made.hidden": "default: [500], of large data fewer)", "pixelcnn.blocks": "default: 3, above 256 pixels 7)",
-        "pixelcnn.features": "default: 32)", "row-lstm.features": "default: 16)",
-        "diagonal-bilstm.full-context": "default: False)", "row-lstm.position-bias": "default: True)",
+    for option, default in {
+        "minutes": "2, unless", "samples": "16.", "batch-size": "50.", "lr": "0.005.", "warmup": "50.",
+        "weight-decay": "0.1.", "ema": "0.999.", "made.hidden": "[500], of large data fewer.",
+        "pixelcnn.blocks": "3, above 256 pixels 7.", "pixelcnn.features": "32.", "row-lstm.features": "16.",
+        "diagonal-bilstm.full-context": "false.", "row-lstm.position-bias": "true.",
     }.items():  # fmt: skip
-        assert told in parts[option]
+        assert f"Default: {default}" in parts[option]
 
 
-def test_who_interrupts_is_told_how_to_go_on(cli, tmp_path, monkeypatch):
-    raise_signal_in_update(
-        monkeypatch, signal.SIGINT, 3 + 2 * (WARM_UP_UPDATES + MIN_TIMED_UPDATES)
-    )  # after the updates that are timed, in those of MADE
+def test_an_interrupted_comparison_says_how_to_resume(cli, tmp_path, monkeypatch):
+    timed = 2 * (WARM_UP_UPDATES + MIN_TIMED_UPDATES)
+    raise_signal_in_update(monkeypatch, signal.SIGINT, timed + 3)  # in the training of MADE
     words = ["--data", "bits.npz", "--out", tmp_path / "out", "--updates", "9", "--models", "made"]
     status, out, err = cli("compare", *words)
     assert (status, out) == (130, "")
@@ -109,7 +107,7 @@ def test_who_interrupts_is_told_how_to_go_on(cli, tmp_path, monkeypatch):
     ],
     ids=["between runs", "not to be resumed"],
 )
-def test_what_stops_a_comparison_is_said(error, wanted, cli, tmp_path, monkeypatch):
+def test_a_stopped_comparison_prints_the_reason(error, wanted, cli, tmp_path, monkeypatch):
     def stopped(*_, **__):
         raise error
 
@@ -140,7 +138,7 @@ BAD = {
 
 
 @pytest.mark.parametrize(("message", "words"), BAD.items(), ids=BAD.values())
-def test_what_is_wrong_is_said_in_one_line_before_any_work(message, words, cli, tmp_path):
+def test_bad_input_prints_one_line_before_any_work(message, words, cli, tmp_path):
     if "--config" in words:
         Path("made3.yaml").write_text("made: 3")
     status, out, err = cli("compare", "--data", "bits.npz", "--out", tmp_path / "out", *words.split())
@@ -150,19 +148,19 @@ def test_what_is_wrong_is_said_in_one_line_before_any_work(message, words, cli, 
     assert not (tmp_path / "out").exists()
 
 
-def test_data_without_a_test_split_are_refused(cli, tmp_path):
+def test_data_without_a_test_split_raise_an_error(cli, tmp_path):
     status, _, err = cli("compare", "--data", "untested.npz", "--out", tmp_path / "out")
     assert status == 2
     assert "untested.npz has no test split, which is scored; give all of train, valid, test" in err
 
 
-def test_image_models_refuse_rows(cli, tmp_path):
+def test_image_models_do_not_take_rows(cli, tmp_path):
     status, _, err = cli("compare", "--data", "rows.npz", "--out", tmp_path / "out", "--models", "[pixelcnn]")
     assert status == 2
     assert "takes images (C, H, W)" in err
 
 
-def test_what_is_there_is_not_overwritten(cli, tmp_path):
+def test_existing_files_are_not_overwritten(cli, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     for more in ([], ["--resume"]):
         status, _, err = cli("compare", "--data", "bits.npz", "--out", tmp_path, *more)
