@@ -130,5 +130,5 @@ def compute_lesson(name: str, *, progress: StageProgress = ignore_progress) -> P
     if name not in TOPICS:
         raise ChainruleError(f"there is no topic {name!r}; there are {', '.join(TOPICS)}")
     page = Page(TOPICS[name].title)
-    import_module(f"chainrule.learn.lessons.{name}").write(page, progress)
+    import_module(f"chainrule.learn.lessons.{name}_lesson").write(page, progress)
     return page

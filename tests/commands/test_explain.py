@@ -9,8 +9,8 @@ from chainrule.commands import explain
 from chainrule.figures import to_png
 from chainrule.learn import TOPICS
 from chainrule.reports import Page
+from tests.support.processes import in_a_new_process
 from tests.support.terminal import commands
-from tests.test_public import in_a_new_process
 
 DOT = to_png(Image.new("L", (3, 2), 7))
 

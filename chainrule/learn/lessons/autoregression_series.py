@@ -22,7 +22,7 @@ from chainrule.learn.figures.autoregression_figures import (
     plot_series,
 )
 from chainrule.learn.formulas import add_formulas
-from chainrule.learn.lessons.measured import format_mean, mean_and_error
+from chainrule.learn.lessons.mean_and_error import format_mean, mean_and_error
 from chainrule.learn.source_code import read_source
 from chainrule.learn.time_series import (
     LinearAR,

@@ -15,7 +15,7 @@ from chainrule.learn.causal_convolution import blind_spot
 from chainrule.learn.figures.animation import to_gif
 from chainrule.learn.figures.convolution_figures import DepthResults, draw_depth_frames, plot_depths
 from chainrule.learn.formulas import add_formulas
-from chainrule.learn.lessons.convolution_masks import FIT_SETTINGS
+from chainrule.learn.lessons.convolution_colours import FIT_SETTINGS
 from chainrule.learn.pixelcnn_variants import PixelCNNWithoutSkips, first_layer_gradient_norm, randomize_block_outputs
 from chainrule.models.pixelcnn import PixelCNN
 from chainrule.models.pixelrnn import PixelRNN

@@ -13,8 +13,8 @@ from chainrule.figures import leak_figure, to_png
 from chainrule.formatting import fixed
 from chainrule.learn.binary_likelihoods import empirical_probs, entropy, sum_over_inputs
 from chainrule.learn.figures import made_mask_figures as figures
-from chainrule.learn.lessons.measured import format_mean
-from chainrule.learn.lessons.patches import SIDE, load_patches
+from chainrule.learn.lessons.mean_and_error import format_mean
+from chainrule.learn.lessons.patch_models import SIDE, load_patches
 from chainrule.learn.made_masks import build_masks, count_nonzero_weights, count_paths, get_masks, replace_comparisons
 from chainrule.models.made import MADE
 from chainrule.reports import Page

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import chainrule as cr
-from chainrule.learn.lessons.orders import row_schedule
 from chainrule.learn.lessons.orders_families import AVERAGES, make_evidence_masks
+from chainrule.learn.lessons.orders_lesson import row_schedule
 from chainrule.learn.lessons.orders_models import Digits, Thumbnails, shrink
 from chainrule.learn.model_averages import (
     sum_over_domain,

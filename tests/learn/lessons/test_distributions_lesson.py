@@ -14,7 +14,8 @@ from chainrule.learn.binary_likelihoods import (
     entropy,
     enumerate_inputs,
 )
-from chainrule.learn.lessons import distributions, patches
+from chainrule.learn.lessons import distributions_lesson as lesson
+from chainrule.learn.lessons import patch_models
 from chainrule.models import MADE
 from chainrule.seeding import generator
 
@@ -35,30 +36,32 @@ def test_the_loss_is_the_nll_if_outputs_depend_on_earlier_sites_only(sites):
         canvas = torch.where(torch.arange(sites) < site, x, torch.zeros_like(x))
         share = model.conditionals(canvas).logits[:, site].sigmoid()
         by_step -= torch.where(x[:, site] == 1, share, 1 - share).log()
-    ways = distributions.compute_nlls(x, model)
+    ways = lesson.compute_nlls(x, model)
     for way in ways:
         assert way.tolist() == pytest.approx(by_step.tolist(), abs=1e-9)
-    assert distributions.max_difference(ways) < 1e-9
+    assert lesson.max_difference(ways) < 1e-9
 
 
 @pytest.fixture(scope="module")
 def data():
-    return patches.load_patches()
+    return patch_models.load_patches()
 
 
 @pytest.fixture(scope="module")
 def autoencoders(data):
-    return patches.train_autoencoders(data)
+    return patch_models.train_autoencoders(data)
 
 
 @pytest.fixture(scope="module")
 def made(data):
-    return patches.train_made(data)
+    return patch_models.train_made(data)
 
 
 @pytest.fixture(scope="module")
 def rows(data, autoencoders, made):
-    return {row.name: row for row in patches.evaluate_models(data, autoencoders, made, lambda share, more="": None)}
+    return {
+        row.name: row for row in patch_models.evaluate_models(data, autoencoders, made, lambda share, more="": None)
+    }
 
 
 def test_only_functions_that_are_not_distributions_are_below_the_entropy(data, rows):
@@ -100,11 +103,11 @@ def test_independent_sites_cost_the_sum_of_entropies_minus_the_joint_entropy(dat
 
 def test_only_the_outputs_of_distributions_ignore_their_own_site(data, autoencoders, made):
     for autoencoder in autoencoders.values():
-        no, yes, both = map(float, distributions.format_site_sum(autoencoder.forward, data.test[0]))
+        no, yes, both = map(float, lesson.format_site_sum(autoencoder.forward, data.test[0]))
         assert both == pytest.approx(1 - no + yes, abs=2e-4)
         assert both > 1.05
-    for model in (made, patches.fit_independent(data)):
-        no, yes, both = distributions.format_site_sum(distributions.output_probs(model), data.test[0])
+    for model in (made, patch_models.fit_independent(data)):
+        no, yes, both = lesson.format_site_sum(lesson.output_probs(model), data.test[0])
         assert no == yes
         assert both == "1.0000"
 
@@ -113,13 +116,13 @@ def test_check_leak_finds_the_leak_without_a_list_of_inputs(data, autoencoders, 
     sites = data.sites
     report = check_leak(next(iter(autoencoders.values())).logits, (sites,), levels=2, layout="n,d")
     assert len(report.leaks) == sites * (sites + 1) // 2
-    assert check_leak(distributions.output_probs(made), (sites,), levels=2, layout="n,d", scale="integers").passed
+    assert check_leak(lesson.output_probs(made), (sites,), levels=2, layout="n,d", scale="integers").passed
 
 
 def test_the_dependent_pair_has_the_largest_difference():
     x = bits(500, 5).double()
     x[:, 3] = x[:, 1]
-    assert distributions.find_dependent_pair(x) == (1, 3)
+    assert lesson.find_dependent_pair(x) == (1, 3)
 
 
 def test_patches_are_cropped_from_the_middle(data):

@@ -1,6 +1,6 @@
 """The lesson on convolutions: kernels, stride, padding, and masks A and B.
 
-`convolution_masks.py` has the chapters on colours and leaks, `convolution_depth.py` those on depth.
+`convolution_colours.py` has the chapters on colours and leaks, `convolution_depth.py` those on depth.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from chainrule.learn.figures.convolution_figures import (
     to_gray_array,
 )
 from chainrule.learn.formulas import add_formulas
+from chainrule.learn.lessons.convolution_colours import add_colours, add_leak, add_mask_order
 from chainrule.learn.lessons.convolution_depth import add_receptive_field, add_recurrent_layers, add_residual_blocks
-from chainrule.learn.lessons.convolution_masks import add_colours, add_leak, add_mask_order
 from chainrule.learn.source_code import read_source
 from chainrule.models.pixelcnn import PixelCNN
 from chainrule.reports import Page, StageProgress

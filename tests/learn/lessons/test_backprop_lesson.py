@@ -18,8 +18,8 @@ from chainrule.learn.gradients import (
     made_gradients,
     run_gradient_descent,
 )
-from chainrule.learn.lessons import backprop as lesson
 from chainrule.learn.lessons import backprop_chain as chapters
+from chainrule.learn.lessons import backprop_lesson as lesson
 from chainrule.learn.source_code import read_source
 
 

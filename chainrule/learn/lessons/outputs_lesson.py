@@ -21,8 +21,8 @@ from chainrule.learn.figures.pixel_output_figures import (
     plot_weight_similarity,
 )
 from chainrule.learn.formulas import add_formulas
-from chainrule.learn.lessons.measured import format_mean
-from chainrule.learn.lessons.outputs_activations import TEST_COLUMN, add_softmax_examples
+from chainrule.learn.lessons.mean_and_error import format_mean
+from chainrule.learn.lessons.outputs_softmax import TEST_COLUMN, add_softmax_examples
 from chainrule.learn.photographs import load_photograph
 from chainrule.learn.pixel_outputs import (
     GaussianLevels,

@@ -7,9 +7,9 @@ import torch
 
 from chainrule.domains import Binary
 from chainrule.learn.binary_likelihoods import empirical_probs, entropy, sum_over_inputs
-from chainrule.learn.lessons import masks as lesson
+from chainrule.learn.lessons import masks_lesson as lesson
 from chainrule.learn.lessons import masks_mistakes as mistakes
-from chainrule.learn.lessons.patches import load_patches
+from chainrule.learn.lessons.patch_models import load_patches
 from chainrule.learn.made_masks import (
     build_masks,
     count_nonzero_weights,

@@ -23,8 +23,8 @@ from chainrule.learn.binary_likelihoods import (
 )
 from chainrule.learn.figures.likelihood_figures import plot_patterns, plot_reconstruction_tables, plot_totals
 from chainrule.learn.formulas import add_formulas
-from chainrule.learn.lessons.measured import format_mean
-from chainrule.learn.lessons.patches import (
+from chainrule.learn.lessons.mean_and_error import format_mean
+from chainrule.learn.lessons.patch_models import (
     FEWER_UPDATES,
     FLIP_RATE,
     LEFT,

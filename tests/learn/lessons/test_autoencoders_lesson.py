@@ -7,8 +7,8 @@ import torch
 from sklearn.datasets import load_digits
 
 from chainrule.learn.autoencoder import Autoencoder, fit_autoencoder
-from chainrule.learn.lessons import autoencoders as lesson
-from chainrule.learn.lessons import autoencoders_copies as copies
+from chainrule.learn.lessons import autoencoders_lesson as lesson
+from chainrule.learn.lessons import autoencoders_models as copies
 
 
 def test_an_output_depends_on_an_input_if_a_path_connects_them():

@@ -15,7 +15,7 @@ from chainrule.learn.autoencoder import Autoencoder, draw_mask, fit_autoencoder
 from chainrule.learn.figures.animation import to_gif
 from chainrule.learn.figures.autoencoder_figures import plot_codes, plot_image_rows, plot_networks, plot_widths
 from chainrule.learn.formulas import add_formulas
-from chainrule.learn.lessons.autoencoders_copies import (
+from chainrule.learn.lessons.autoencoders_models import (
     CODE,
     CONNECTION_RATE,
     FLIP_RATE,
@@ -37,7 +37,7 @@ from chainrule.learn.lessons.autoencoders_copies import (
     sum_claimed_probs,
     train_models,
 )
-from chainrule.learn.lessons.measured import format_mean
+from chainrule.learn.lessons.mean_and_error import format_mean
 from chainrule.learn.source_code import read_source
 from chainrule.reports import Page, StageProgress
 from chainrule.seeding import generator

@@ -18,7 +18,7 @@ from chainrule.inference import evaluate
 from chainrule.learn.causal_convolution import colour_log_probs, stacked_receptive_field
 from chainrule.learn.figures.convolution_figures import plot_colour_conditionals
 from chainrule.learn.formulas import add_formulas
-from chainrule.learn.lessons.measured import format_mean
+from chainrule.learn.lessons.mean_and_error import format_mean
 from chainrule.learn.photographs import cut_patches, load_photograph
 from chainrule.learn.pixelcnn_variants import use_mask_b_first
 from chainrule.models.pixelcnn import PixelCNN

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from chainrule.learn.lessons.autoregression import DAYS, OUTCOME
+from chainrule.learn.lessons.autoregression_lesson import DAYS, OUTCOME
 from chainrule.learn.lessons.autoregression_series import (
     HORIZON,
     MAX_ORDER,
@@ -25,7 +25,7 @@ from chainrule.learn.lessons.autoregression_series import (
     shared_fraction,
     train_made,
 )
-from chainrule.learn.lessons.measured import format_mean, mean_and_error
+from chainrule.learn.lessons.mean_and_error import format_mean, mean_and_error
 from chainrule.learn.product_rule import factorize_joint
 from chainrule.learn.time_series import (
     LinearAR,

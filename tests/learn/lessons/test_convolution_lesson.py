@@ -10,9 +10,9 @@ from scipy.signal import convolve2d
 import chainrule as cr
 from chainrule.learn.causal_convolution import blind_spot, colour_log_probs, stacked_receptive_field
 from chainrule.learn.convolution_arithmetic import convolve, flip_kernel
+from chainrule.learn.lessons import convolution_colours as causal
 from chainrule.learn.lessons import convolution_depth as depth
-from chainrule.learn.lessons import convolution_masks as causal
-from chainrule.learn.lessons.convolution import EDGE_KERNEL, count_weights, max_difference, max_layer_difference
+from chainrule.learn.lessons.convolution_lesson import EDGE_KERNEL, count_weights, max_difference, max_layer_difference
 from chainrule.learn.pixelcnn_variants import (
     randomize_block_outputs,
 )

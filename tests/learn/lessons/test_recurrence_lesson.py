@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from chainrule.learn.lessons import recurrence as lesson
+from chainrule.learn.lessons import recurrence_lesson as lesson
 from chainrule.learn.recall_task import (
     sample_sequences,
 )

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import chainrule as cr
-from chainrule.learn.lessons.outputs import (
+from chainrule.learn.lessons.outputs_lesson import (
     OUTPUTS,
     bits_per_value,
     get_test_rows,
@@ -17,7 +17,7 @@ from chainrule.learn.lessons.outputs import (
     train_made,
     weight_cosines,
 )
-from chainrule.learn.lessons.outputs_activations import moments
+from chainrule.learn.lessons.outputs_softmax import moments
 from chainrule.learn.photographs import load_photograph
 from chainrule.learn.pixel_outputs import (
     discretize_gaussian,
