@@ -6,6 +6,7 @@ Tasks differ only in how they choose: sampling draws; completion keeps the evide
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -48,32 +49,56 @@ def decode(
         >>> decode(Independent(Binary((3,))).sampler(), 1, lambda sites, conditionals: sites.view(1, -1) % 2)
         tensor([[0, 1, 0]])
     """
-    domain, schedule = sampler.domain, sampler.schedule
-    x = torch.zeros(n, domain.sites, dtype=domain.dtype, device=sampler.device)
-    count = ProgressCounter(progress, n, domain.sites)
+    x = torch.zeros(n, sampler.domain.sites, dtype=sampler.domain.dtype, device=sampler.device)
+    count = ProgressCounter(progress, n, sampler.domain.sites)
+    groups = 0 if prefix is None else groups
     with torch.autocast(sampler.device.type, enabled=False):
         if prefix is None or groups == 0:
-            state, groups = sampler.init_state(n, context), 0
+            state = sampler.init_state(n, context)
         else:
             state = sampler.prefill(prefix.to(x), groups, context)
-            first = schedule.sites_before(groups).to(x.device)
+            first = sampler.schedule.sites_before(groups).to(x.device)
             x[:, first] = prefix.flatten(1).to(x)[:, first]
             count(len(first))
-        in_loop = isinstance(choose, InverseCDFDraw) and resample is None and sampler.has_own_loop()
-        rest = sampler.sample_remaining(state, choose) if in_loop else None  # type: ignore[arg-type]
-        if rest is not None:
-            remaining = schedule.sites_from(groups).to(x.device)
+        rest = _decode_in_loop(sampler, state, choose, resample)
+        if rest is None:
+            x = _decode_in_steps(sampler, state, x, groups, choose, resample, count)
+        else:
+            remaining = sampler.schedule.sites_from(groups).to(x.device)
             count(len(remaining))
-            return x.index_copy_(1, remaining, rest.to(x)).view(n, *domain.shape)
-        for sites in schedule.groups[groups:]:
-            values = choose(sites, sampler.predict(state))
-            state = sampler.step(state, values)
-            x.index_copy_(1, sites.to(x.device), values.to(x))
-            count(len(sites))
-            rows = resample() if resample else None
-            if rows is not None:
-                state, x = sampler.reorder(state, rows), x[rows.to(x.device)]
-    return x.view(n, *domain.shape)
+            x.index_copy_(1, remaining, rest.to(x))
+    return x.view(n, *sampler.domain.shape)
+
+
+def _decode_in_loop(sampler: Sampler, state: Any, choose: ChooseValues, resample: ResampleHook | None) -> Tensor | None:
+    """Return the values of all remaining sites by the sampler's compiled loop; None where it has none, or no use of it.
+
+    Such a loop draws by inverse CDF, and cannot resample data on the way.
+    """
+    if isinstance(choose, InverseCDFDraw) and resample is None and sampler.has_own_loop():
+        return sampler.sample_remaining(state, choose)
+    return None
+
+
+def _decode_in_steps(
+    sampler: Sampler,
+    state: Any,
+    x: Tensor,
+    groups: int,
+    choose: ChooseValues,
+    resample: ResampleHook | None,
+    count: ProgressCounter,
+) -> Tensor:
+    """Return x [n, D] with the values of the groups from index `groups` on, one group a step."""
+    for sites in sampler.schedule.groups[groups:]:
+        values = choose(sites, sampler.predict(state))
+        state = sampler.step(state, values)
+        x.index_copy_(1, sites.to(x.device), values.to(x))
+        count(len(sites))
+        rows = resample() if resample else None
+        if rows is not None:
+            state, x = sampler.reorder(state, rows), x[rows.to(x.device)]
+    return x
 
 
 class ProgressCounter:

@@ -27,7 +27,7 @@ def format_mean(values: Tensor | NDArray[Any], decimals: int = 2) -> str:
     """Format the mean of values [n] and its standard error.
 
     Example:
-        >>> mean_of(torch.tensor([1.0, 2.0, 3.0]))
+        >>> format_mean(torch.tensor([1.0, 2.0, 3.0]))
         '2.00 ± 0.58'
     """
     return with_error(*mean_and_error(values), decimals)
