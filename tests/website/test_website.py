@@ -81,7 +81,7 @@ def test_a_lesson_links_to_those_that_it_names(monkeypatch):
     page = Page("Masks")
     page.paragraph("As `chainrule explain backprop` shows, and `chainrule explain nothing` does not.")
     page.figure(b"picture", "What is seen.", "seen", "seen.png")
-    monkeypatch.setattr(hooks, "lesson", lambda name: page)
+    monkeypatch.setattr(hooks, "compute_lesson", lambda name: page)
     text, pictures = hooks.told.__wrapped__("masks")
     assert "As [`chainrule explain backprop`](backprop.md) shows, and `chainrule explain nothing` does not." in text
     assert text.endswith("$ chainrule explain masks --out masks\n```\n")

@@ -154,7 +154,7 @@ def add_cached_sampling(page: Page, digits: Digits, small: Thumbnails) -> None:
     )
     page.paragraph(
         "The images of both samplers are compared pixel by pixel: "
-        + ", ".join(comparisons)
+        + "; ".join(comparisons)
         + ". The ratio of the times was measured on this machine, and holds for images of this size. It grows with "
         "the size of the images: the loop by hand needs one pass for each pixel, the cached sampler needs about "
         "one pass in total."
@@ -188,11 +188,11 @@ def _add_row_sampling(page: Page, model: PixelCNN, small: MADE) -> None:
     page.paragraph(
         "The mistake is to draw more pixels at once, for example a whole row from one pass. This takes even fewer "
         "steps, but each pixel ignores the other pixels of the row that are drawn with it. The probability with "
-        f"which a sampler draws an image can be computed. By wavefront it is p(x), for {NUM_SAMPLES} images up to "
-        f"{magnitude(apart)} nats. Row by row it is a different distribution: the mean NLL under the model is "
-        f"{nats[0]:.1f} nats for the model's own samples and {nats[1]:.1f} nats for samples drawn row by row. For "
-        "images of 4×3 pixels, a MADE that is sampled row by row gives some set of images a probability with an "
-        f"error of {off:.2f}."
+        f"which a sampler draws an image can be computed. By wavefront it is p(x): for {NUM_SAMPLES} images the "
+        f"largest difference is {magnitude(apart)} nats. Row by row it is a different distribution: the mean NLL "
+        f"under the model is {nats[0]:.1f} nats for the model's own samples and {nats[1]:.1f} nats for samples drawn "
+        "row by row. For images of 4×3 pixels, a MADE that is sampled row by row gives some set of images a "
+        f"probability with an error of {off:.2f}."
     )
 
 

@@ -282,11 +282,11 @@ def add_network_comparison(page: Page, digits: Data, progress: StageProgress) ->
         rows.append([output.name, str(output.domain.outputs_per_site), format_mean(mine, 1), f"{bits:.2f}",
                      "0" if output.name == "softmax" else behind])  # fmt: skip
     page.table(
-        ["output", "parameters per pixel", "nats", "bits per pixel", "minus softmax"],
+        ["output", "parameters", "nats", "bits per pixel", "minus softmax"],
         rows,
-        f"The mean NLL of a held-out digit ± its standard error over {len(test)} digits; bits per pixel are nats / "
-        "(64 ln 2). Last column: the mean difference to the softmax, digit by digit; below 0 is better. One run for "
-        "each output.",
+        "The number of output parameters for a pixel; the mean NLL of a held-out digit ± its standard error over "
+        f"{len(test)} digits; bits per pixel are nats / (64 ln 2). Last column: the mean difference to the softmax, "
+        "digit by digit; below 0 is better. One run for each output.",
     )
     page.paragraph(
         f"So the softmax is not always better. From {len(get_training_rows(digits)):,} images it must learn a fact "
