@@ -25,6 +25,7 @@ def plain_logits(model: PixelRNN, x: Tensor) -> Tensor:
     """Map images [n, C, H, W] to logits [n, C, H, W, k]."""
     encoded = model.encode(x)
     features = [add_position_bias(layer(encoded), model.position) for layer in model.input_layers]
+    assert isinstance(model.stack, LSTMStack)
     h = apply_stack(model.stack, *features)
     logits = model.output(F.relu(model.head(F.relu(h))))
     by_colour: Tensor = logits.view(len(x), -1, model.domain.outputs_per_site, *logits.shape[2:])

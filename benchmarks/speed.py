@@ -1,7 +1,7 @@
-"""How fast chainrule draws and trains, against plain PyTorch: `python benchmarks/speed.py [--only NAME ...]`.
+"""Time sampling and training against plain PyTorch: `python benchmarks/speed.py [--only NAME ...]`.
 
-Each side runs in a process of its own, and they take turns; times are medians. Before a row is timed, both sides must
-give the same log p; after it, our images must be those that the plain model draws from the same noise.
+Each program runs in a process of its own, and each round calls all of them; times are medians. Before a case is timed,
+both programs must give the same log p. Afterwards, the plain model must draw chainrule's images from the same noise.
 """
 
 from __future__ import annotations
@@ -13,232 +13,112 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-from rich.console import Console
-from rich.table import Table
-from speed_picture import picture
-from speed_results import Rate, Results, Row, Size
-from speed_sides import (
+from speed_cases import CASES, GROWTH, Case
+from speed_checks import check_log_prob, count_flipped_sites
+from speed_figure import speed_figure
+from speed_results import Growth, Rate, Results, Row
+from speed_runs import (
     PASSES,
-    SIDES,
+    PROGRAMS,
     STEPS,
-    Case,
-    check,
-    check_draws,
-    multiply_adds,
-    naive_part,
-    peak_of_sampling,
-    sampling,
-    square_product,
+    chainrule_sampling,
+    matrix_product,
+    peak_memory_of_sampling,
+    plain_sampling_in_part,
 )
-from turns import machine, take_turns
+from speed_tables import print_results
+from timing import describe_machine, time_in_rounds
 
 import chainrule as cr
 from chainrule.figures import save_figure
 from chainrule.files import new_directory, refuse_existing
+from chainrule.layers.convolution import MaskedConv2d
 
-DIGITS = cr.Binary((1, 28, 28))
-
-
-def pixelcnn(side: int) -> partial[cr.PixelCNN]:
-    """Of 7 blocks with h = 32, for binary images."""
-    return partial(cr.PixelCNN, cr.Binary((1, side, side)), blocks=7, features=32)
-
-
-CNN = pixelcnn(28)
-COLOUR = partial(cr.PixelCNN, cr.Levels((3, 32, 32), 256), blocks=7, features=48)
-MADE = partial(cr.MADE, DIGITS, hidden=(500, 500))
-WIDE = partial(cr.MADE, DIGITS, hidden=(8000,))
-AGNOSTIC = partial(cr.MADE, DIGITS, hidden=(8000,), agnostic="both")  # its masks are drawn anew in each step
-ROW = partial(cr.PixelRNN, DIGITS, "row", layers=7, features=16)
-DIAGONAL = partial(cr.PixelRNN, DIGITS, "diagonal", layers=7, features=16)
-
-CASES = (
-    Case("pixelcnn-16", "PixelCNN, 16 images", CNN, 16, "naive loop", 100, 200),
-    Case("pixelcnn-1", "PixelCNN, 1 image", CNN, 1, "naive loop", 40, 100),
-    Case("pixelcnn-64", "PixelCNN, 64 images", CNN, 64, "one pass", 3, 1.5),
-    Case("made-16", "MADE 500-500, 16 images", MADE, 16, "naive loop", 60, 200),
-    Case("made-64", "MADE 500-500, 64 images", MADE, 64, "naive loop", 60, 200),
-    Case("made-8000", "MADE 8000, 64 images", WIDE, 64, "naive loop", 200),
-    Case("row-lstm", "Row LSTM, 16 images", ROW, 16, "naive loop", 100),
-    Case("diagonal-bilstm", "Diagonal BiLSTM, 16 images", DIAGONAL, 16, "naive loop", 100),
-    Case("colour", "PixelCNN in colour, 4 images", COLOUR, 4, "naive loop", 300, 500),
-    Case("pixelcnn-step", "PixelCNN, batch 64", CNN, 64, "training step", 2, 3),
-    Case("made-step", "MADE 8000, batch 100, new masks", AGNOSTIC, 100, "training step", 2),
-    Case("pixelcnn-step32", "the same PixelCNN, in float32", CNN, 64, "training step", precision="float32"),
-    Case("made-step32", "the same MADE, in float32", AGNOSTIC, 100, "training step", precision="float32"),
-)
-MODELS = (
-    "PixelCNN: 7 blocks, h = 32; in colour h = 48, 32×32, 256 levels. LSTMs: 7 layers, h = 16. "
-    "All but the colour images are 28×28 and binary."
-)
-GROWTH = tuple(Case(f"growth-{side}", f"{side}×{side}", pixelcnn(side), 16, "naive loop") for side in (14, 28, 56, 112))
-"""The same PixelCNN on images of other sizes."""
-
-SQUARE = 4096
-"""The side of the matrices whose product shows what the machine can do."""
-
-WIDTH = 110
-"""Columns of the tables, where there is no terminal that has some."""
+MATRIX_SIZE = 4096
+"""The size of the matrices whose product shows the arithmetic speed of the machine."""
 
 
 def main() -> None:
-    args = arguments()
-    results = measured([case for case in CASES if case.name in args.only], "growth" in args.only, args.rounds)
-    show(results)
+    args = parse_arguments()
+    results = measure([case for case in CASES if case.name in args.only], "growth" in args.only, args.rounds)
+    print_results(results)
     if args.out:
         with new_directory(args.out) as folder:
-            (folder / "speed.json").write_text(json.dumps(results.facts(), indent=2) + "\n")
-            save_figure(picture(results), folder / "speed.png")
+            (folder / "speed.json").write_text(json.dumps(results.to_json(), indent=2) + "\n")
+            save_figure(speed_figure(results), folder / "speed.png")
 
 
-def arguments() -> argparse.Namespace:
+def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     names = [*(case.name for case in CASES), "growth"]
     parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="NAME", help=", ".join(names))
-    parser.add_argument("--rounds", type=int, help="unless given, 7, or 3 of what takes over 5 s")
+    parser.add_argument("--rounds", type=int, help="unless given, 7, or 3 for calls of more than 5 s")
     parser.add_argument("--out", type=Path, help="a new folder for speed.json and speed.png")
     args = parser.parse_args()
     if args.out:
-        refuse_existing(args.out)  # sooner than after some minutes
+        refuse_existing(args.out)  # before minutes of timing
     return args
 
 
-def measured(cases: Sequence[Case], growth: bool, rounds: int | None) -> Results:
-    """Everything, in the order of the table."""
-    rows = [row_of(case, rounds) for case in cases]
-    rates = [rate for row in rows for rate in rates_of(row)]
+def measure(cases: Sequence[Case], growth: bool, rounds: int | None) -> Results:
+    """Time these cases, the arithmetic speed that they show, and the growth with the size of the image."""
+    rows = [measure_case(case, rounds) for case in cases]
+    rates = [rate for row in rows for rate in compute_rates(row)]
     if rates:
-        product = take_turns({"product": partial(square_product, SQUARE)}, rounds)["product"]
-        rates.append(Rate(f"torch.mm of {SQUARE}×{SQUARE}, float32", SQUARE**3 / product.median / 1e9))
-    return Results(machine(), rows, rates, [size_of(case, rounds) for case in GROWTH if growth])
+        product = time_in_rounds({"product": partial(matrix_product, MATRIX_SIZE)}, rounds)["product"]
+        work = f"torch.mm of {MATRIX_SIZE}×{MATRIX_SIZE}, float32"
+        rates.append(Rate(work, MATRIX_SIZE**3 / product.median / 1e9))
+    return Results(describe_machine(), rows, rates, [measure_growth(case, rounds) for case in GROWTH if growth])
 
 
-def row_of(case: Case, rounds: int | None) -> Row:
-    """Both sides checked, timed, and their draws compared."""
+def measure_case(case: Case, rounds: int | None) -> Row:
+    """Check that both programs agree, time them, and compare their samples."""
     print(f"{case.name} …", file=sys.stderr)
-    check(case)
-    plain_side, our_side = SIDES[case.against]
-    turns = take_turns({"plain": partial(plain_side, case), "chainrule": partial(our_side, case)}, rounds)
-    steps = STEPS if case.against == "training step" else 1
-    seconds = {side: [each / steps for each in taken.seconds] for side, taken in turns.items()}
-    ours, naive = turns["chainrule"].last, turns["plain"].last
-    if case.against == "training step":
-        return Row(case, seconds, precision=ours)
-    differ = None if naive is None else int((ours != naive).reshape(case.n, -1).any(1).sum())
-    return Row(case, seconds, check_draws(case, ours), differ)
+    check_log_prob(case)
+    plain, fast = PROGRAMS[case.baseline]
+    timings = time_in_rounds({"plain": partial(plain, case), "chainrule": partial(fast, case)}, rounds)
+    steps = STEPS if case.baseline == "training step" else 1
+    seconds = {name: [each / steps for each in timing.seconds] for name, timing in timings.items()}
+    result, naive = timings["chainrule"].result, timings["plain"].result
+    if case.baseline == "training step":
+        return Row(case, seconds, precision=result)
+    differing = None if naive is None else int((result != naive).reshape(case.n, -1).any(1).sum())
+    return Row(case, seconds, count_flipped_sites(case, result), differing)
 
 
-def rates_of(row: Row) -> list[Rate]:
-    """Of the rows whose arithmetic is to be shown: a pass of the PixelCNN, sampling beside it, and training steps."""
+def compute_rates(row: Row) -> list[Rate]:
+    """Return the arithmetic speed of both programs, where the PixelCNN makes one pass or training steps."""
     case = row.case
-    if case.against == "naive loop" or not isinstance(model := case.make(), cr.PixelCNN):
+    if case.baseline == "naive loop" or not isinstance(model := case.make(), cr.PixelCNN):
         return []
-    training = case.against == "training step"
-    amount = case.n * multiply_adds(model, training) / 1e9
-    ours = "training step" if training else "sampling"
+    is_training = case.baseline == "training step"
+    amount = case.n * count_multiply_adds(model, is_training) / 1e9
+    work = "training step" if is_training else "sampling"
     return [
-        Rate(f"{case.work}: {case.against}, plain", amount / row.plain),
-        Rate(f"{case.work}: {ours}, chainrule", amount / row.ours),
+        Rate(f"{case.work}: {case.baseline}, plain", amount / row.plain),
+        Rate(f"{case.work}: {work}, chainrule", amount / row.chainrule),
     ]
 
 
-def size_of(case: Case, rounds: int | None) -> Size:
+def count_multiply_adds(model: cr.PixelCNN, is_training: bool) -> int:
+    """Return the number of multiply-adds for one image, of the weights that are not masked.
+
+    Training takes three products in place of one: two more for the gradients, of which the image itself needs none.
+    """
+    height, width = model.domain.shape[1:]
+    layers = [layer for layer in model.modules() if isinstance(layer, MaskedConv2d)]
+    once, first = sum(int(layer.mask.sum()) for layer in layers), int(model.first.mask.sum())
+    return height * width * (3 * once - first if is_training else once)
+
+
+def measure_growth(case: Case, rounds: int | None) -> Growth:
+    """Time the sampling of images of one size, and measure its memory."""
     print(f"{case.name} …", file=sys.stderr)
-    turns = take_turns({"naive": partial(naive_part, case), "chainrule": partial(sampling, case)}, rounds)
+    programs = {"naive": partial(plain_sampling_in_part, case), "chainrule": partial(chainrule_sampling, case)}
+    timings = time_in_rounds(programs, rounds)
     sites = case.make().domain.sites
-    memory = take_turns({"peak": partial(peak_of_sampling, case)}, 1)["peak"].last
-    return Size(case.work, sites, turns["chainrule"].median, memory, turns["naive"].median / PASSES * sites)
-
-
-# Tables.
-
-
-def show(results: Results) -> None:
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
-    facts = results.machine
-    console.print(f"{facts['processor']}, {facts['cores']} cores, {facts['threads']} threads, torch {facts['torch']}")
-    if results.rows:
-        console.print(main_table(results.rows), *words_on(results.rows), sep="\n")
-    if results.rates:
-        console.print(rates_table(results.rates))
-    if results.growth:
-        console.print(growth_table(results.growth), growth_words(results.growth), sep="\n")
-
-
-def main_table(rows: Sequence[Row]) -> Table:
-    table = new_table("work", "against the plain", "plain", "chainrule", "ratio", "bar (stretch)", "met")
-    for row in rows:
-        case, times = row.case, (in_seconds(row.plain), in_seconds(row.ours), f"{digits(row.ratio)}×")
-        table.add_row(case.work, case.against, *times, bar_of(case), MET[row.met])
-    return table
-
-
-MET = {True: "yes", False: "no", None: ""}
-
-
-def bar_of(case: Case) -> str:
-    """What we set ourselves, in a cell of the table."""
-    stretch = "" if case.stretch is None else f" ({case.stretch:g})"
-    return "" if case.bar is None else f"{'≤' if case.at_most else '≥'} {case.bar:g}{stretch}"
-
-
-def words_on(rows: Sequence[Row]) -> list[str]:
-    """What the table has no room for."""
-    words = [MODELS]
-    training = [f"{row.case.name} {row.precision}" for row in rows if row.precision]
-    if training:
-        words.append(f"Our training steps were in: {', '.join(training)}; the plain ones in float32.")
-    both = [row for row in rows if row.differ is not None]
-    if both:
-        images, differ = sum(row.case.n for row in both), sum(row.differ or 0 for row in both)
-        words.append(f"From the same noise, {images - differ} of {images} images came out as the naive loops'.")
-    return words
-
-
-def rates_table(rates: Sequence[Rate]) -> Table:
-    table = new_table("arithmetic, masked weights not counted", "multiply-adds/s")
-    for rate in rates:
-        table.add_row(rate.work, f"{digits(rate.rate)} billion")
-    return table
-
-
-def growth_table(sizes: Sequence[Size]) -> Table:
-    table = new_table("PixelCNN, 16 images of", "chainrule", "peak memory", "naive loop (estimate)", "ratio")
-    for size in sizes:
-        memory, ratio = f"{size.memory / 1e6:.0f} MB", f"{digits(size.naive / size.ours)}×"
-        table.add_row(size.work, in_seconds(size.ours), memory, in_seconds(size.naive), ratio)
-    return table
-
-
-def growth_words(sizes: Sequence[Size]) -> str:
-    ours, naive = (exponent(sizes, side) for side in ("ours", "naive"))
-    return (
-        f"Time grows with the number of pixels to the power {ours:.2f}, the naive loop's to {naive:.2f}. "
-        f"The naive loop's time is that of {PASSES} passes, times pixels / {PASSES}."
-    )
-
-
-def exponent(sizes: Sequence[Size], side: str) -> float:
-    """The slope of log seconds over log pixels."""
-    seconds = [getattr(size, side) for size in sizes]
-    return float(np.polyfit(np.log([size.pixels for size in sizes]), np.log(seconds), 1)[0])
-
-
-def new_table(first: str, *others: str) -> Table:
-    table = Table(first)
-    for name in others:
-        table.add_column(name, justify="right")
-    return table
-
-
-def in_seconds(seconds: float) -> str:
-    return f"{digits(1000 * seconds)} ms" if seconds < 1 else f"{digits(seconds)} s"
-
-
-def digits(number: float) -> str:
-    """Three of them, or all before the point."""
-    return f"{number:.{max(0, 2 - int(np.floor(np.log10(number))))}f}"
+    memory = time_in_rounds({"peak": partial(peak_memory_of_sampling, case)}, 1)["peak"].result
+    return Growth(case.work, sites, timings["chainrule"].median, memory, timings["naive"].median / PASSES * sites)
 
 
 if __name__ == "__main__":

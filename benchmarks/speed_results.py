@@ -1,4 +1,4 @@
-"""What `speed.py` found."""
+"""The results of `speed.py`."""
 
 from __future__ import annotations
 
@@ -6,82 +6,88 @@ import statistics
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from speed_sides import Case
+from speed_cases import Case
 
 
 @dataclass
 class Row:
-    """What came of a case.
+    """The result of a case.
 
     Attributes:
-        seconds: of each turn, by side; of one step, where a turn is several.
-        flipped: at how many sites the plain model draws otherwise, given the same noise and the sites before.
-        differ: how many images of the naive loop are others: a site that rounding flipped changes those after it.
-        precision: that our training steps were in.
+        case: what was timed.
+        seconds: the times of each program; where several training steps are timed together, of one step.
+        flipped: the number of sites where the plain model draws another value, given the same noise and sites before.
+        differing: the number of images where the naive loop draws another one: a flipped site changes those after it.
+        precision: that of chainrule's training steps.
     """
 
     case: Case
     seconds: dict[str, list[float]]
     flipped: int | None = None
-    differ: int | None = None
+    differing: int | None = None
     precision: str | None = None
 
     @property
     def plain(self) -> float:
+        """The median time of plain PyTorch, in seconds."""
         return statistics.median(self.seconds["plain"])
 
     @property
-    def ours(self) -> float:
+    def chainrule(self) -> float:
+        """The median time of chainrule, in seconds."""
         return statistics.median(self.seconds["chainrule"])
 
     @property
     def ratio(self) -> float:
-        return self.ours / self.plain if self.case.at_most else self.plain / self.ours
+        """The ratio of the times, as the case defines it."""
+        return self.chainrule / self.plain if self.case.is_upper_bound else self.plain / self.chainrule
 
     @property
     def met(self) -> bool | None:
-        if self.case.bar is None:
+        """Whether the ratio meets the target; None without a target."""
+        if self.case.target is None:
             return None
-        return self.ratio <= self.case.bar if self.case.at_most else self.ratio >= self.case.bar
+        return self.ratio <= self.case.target if self.case.is_upper_bound else self.ratio >= self.case.target
 
-    def facts(self) -> dict[str, Any]:
-        """As JSON values."""
-        words = {name: getattr(self.case, name) for name in ("name", "work", "against", "n", "bar", "stretch")}
-        medians = {"plain": self.plain, "chainrule": self.ours, "ratio": self.ratio, "met": self.met}
-        checked = {"flipped": self.flipped, "differ": self.differ, "precision": self.precision}
-        return words | medians | checked | {"seconds": self.seconds}
+    def to_json(self) -> dict[str, Any]:
+        """Return the row as JSON values."""
+        names = ("name", "work", "baseline", "n", "target", "stretch_target")
+        about = {name: getattr(self.case, name) for name in names}
+        medians = {"plain": self.plain, "chainrule": self.chainrule, "ratio": self.ratio, "met": self.met}
+        checked = {"flipped": self.flipped, "differing": self.differing, "precision": self.precision}
+        return about | medians | checked | {"seconds": self.seconds}
 
 
 @dataclass
 class Rate:
-    """Billions of multiply-adds a second; of masked weights none counts, though some are computed."""
+    """The arithmetic that some work does: billions of multiply-adds per second, masked weights not counted."""
 
     work: str
     rate: float
 
 
 @dataclass
-class Size:
-    """Sampling images of this size: seconds, and for the naive loop an estimate from a few passes; memory in bytes."""
+class Growth:
+    """Sampling of images of one size: seconds, and bytes of memory. The naive loop's time is estimated from a part."""
 
     work: str
     pixels: int
-    ours: float
+    chainrule: float
     memory: int
     naive: float
 
 
 @dataclass
 class Results:
-    """All of it, and the machine that it was found on."""
+    """All results, and the machine on which they were measured."""
 
     machine: dict[str, Any]
     rows: list[Row]
     rates: list[Rate]
-    growth: list[Size]
+    growth: list[Growth]
 
-    def facts(self) -> dict[str, Any]:
-        """As JSON values."""
-        rows = [row.facts() for row in self.rows]
+    def to_json(self) -> dict[str, Any]:
+        """Return the results as JSON values."""
+        rows = [row.to_json() for row in self.rows]
         rates, growth = ([asdict(each) for each in some] for some in (self.rates, self.growth))
         return {"machine": self.machine, "rows": rows, "rates": rates, "growth": growth}

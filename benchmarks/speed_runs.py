@@ -1,128 +1,119 @@
-"""What each side of a row of `speed.py` does, in a process of its own; and the checks that the two do the same."""
+"""The programs that `speed.py` times: plain PyTorch and chainrule, each prepared in a process of its own."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
-from plain import Numbers, draw, log_prob, naive_sample, step, stirred
-from plain_cnn import PlainPixelCNN
 from plain_made import PlainMADE
-from plain_rnn import plain_numbers
+from plain_pixelcnn import PlainPixelCNN
+from plain_pixelrnn import plain_logits
+from plain_pytorch import PlainModel, log_prob, naive_sample, perturb_weights, train_step
+from speed_cases import Baseline, Case, Model
+from timing import Work
 from torch import Tensor
-from turns import Work
 
 import chainrule as cr
 from chainrule.data import as_split
 from chainrule.hardware import keep_freed_memory
-from chainrule.layers.convolution import MaskedConv2d
 from chainrule.seeding import site_noise
-from chainrule.training import ProcessGroup, Trainer, as_settings
+from chainrule.training import ProcessGroup, Settings, Trainer
 
 SEED = 0
 STEPS = 5
-"""So many training steps are one turn."""
+"""The number of training steps that are timed together."""
 PASSES = 8
-"""So many passes of the naive loop tell what all of them take, where there are too many."""
-FLIPS = 1e-4
-"""The share of sites that may be drawn otherwise: there the noise meets a threshold, and rounding decides."""
+"""The number of passes of the naive loop that are timed where all of them would take too long."""
 
-Model = cr.PixelCNN | cr.PixelRNN | cr.MADE
-Against = Literal["naive loop", "one pass", "training step"]
+# The parts of both programs.
 
 
-@dataclass(frozen=True)
-class Case:
-    """One row: what is measured, and against what.
-
-    Attributes:
-        name: as `--only` knows it.
-        work: in words.
-        make: makes the model, always the same one.
-        n: images at once.
-        against: what the plain side does. The ratio is plain / ours, and for one pass ours / plain.
-        bar: the ratio that we set ourselves: at least this, and for one pass at most; None of a row for comparison.
-        stretch: the one that we would like.
-        precision: of our training steps; the plain ones are float32.
-    """
-
-    name: str
-    work: str
-    make: Callable[[], Model]
-    n: int
-    against: Against
-    bar: float | None = None
-    stretch: float | None = None
-    precision: Literal["auto", "float32"] = "auto"
-
-    @property
-    def at_most(self) -> bool:
-        return self.against == "one pass"
-
-
-def made_ready(case: Case) -> Model:
-    """The model, with weights in which nothing is zero."""
+def make_model(case: Case) -> Model:
+    """Return the model with perturbed weights, so that no layer is zero."""
     model = case.make()
-    stirred(model)
+    perturb_weights(model)
     return model
 
 
-def plain_of(model: Model) -> Numbers:
-    """The same function of the same weights, written plainly."""
+def make_plain_model(model: Model) -> PlainModel:
+    """Return the same function of the same weights in plain PyTorch."""
     if isinstance(model, cr.PixelRNN):
-        return partial(plain_numbers, model)
+        return partial(plain_logits, model)
     return PlainMADE(model) if isinstance(model, cr.MADE) else PlainPixelCNN(model)
 
 
-def noise_of(case: Case, model: Model) -> Tensor:
-    """What `cr.sample` draws with: float64 [n, D]."""
+def make_noise(case: Case, model: Model) -> Tensor:
+    """Return the uniform numbers that `cr.sample` draws with, float64 [n, D]."""
     return site_noise(SEED, [(datum, 0) for datum in range(case.n)], model.domain.sites)
 
 
-def images_of(model: Model, n: int) -> Tensor:
-    """Random data [n, C, H, W]."""
+def make_images(model: Model, n: int) -> Tensor:
+    """Return random images [n, C, H, W]."""
     return model.domain.random_data(n, torch.Generator().manual_seed(SEED)).float()
 
 
-# The sides: each gives the work of one turn.
+# Plain PyTorch.
 
 
-def naive_loop(case: Case) -> Work:
-    model = made_ready(case)
-    loop = partial(naive_sample, plain_of(model), model.domain.shape, noise_of(case, model))
-    loop(passes=PASSES)  # the whole of it would take minutes
-    return lambda: loop().numpy()
+def plain_sampling(case: Case) -> Work:
+    """Return the work of the naive loop, which returns the images."""
+    model = make_model(case)
+    sample = partial(naive_sample, make_plain_model(model), model.domain.shape, make_noise(case, model))
+    sample(passes=PASSES)  # all passes would take minutes
+    return lambda: sample().numpy()
 
 
-def naive_part(case: Case) -> Work:
-    """The first passes of the naive loop: each takes as long as any other."""
-    model = made_ready(case)
-    part = partial(naive_sample, plain_of(model), model.domain.shape, noise_of(case, model), PASSES)
-    part()
-    return lambda: part().numpy()
+def plain_sampling_in_part(case: Case) -> Work:
+    """Return the work of the first passes of the naive loop. All passes take the same time."""
+    model = make_model(case)
+    sample = partial(naive_sample, make_plain_model(model), model.domain.shape, make_noise(case, model), PASSES)
+    sample()
+    return lambda: sample().numpy()
 
 
-def one_pass(case: Case) -> Work:
-    model = made_ready(case)
-    numbers_of, x = plain_of(model), images_of(model, case.n)
+def plain_pass(case: Case) -> Work:
+    """Return the work of one parallel pass."""
+    model = make_model(case)
+    plain, x = make_plain_model(model), make_images(model, case.n)
 
     def work() -> None:
         with torch.no_grad():
-            numbers_of(x)
+            plain(x)
 
     work()
     return work
 
 
-def sampling(case: Case) -> Work:
-    """`cr.sample`, as it is."""
-    model = made_ready(case)
+def plain_training(case: Case) -> Work:
+    """Return the work of training steps with AdamW; where the model is agnostic, each step has new masks."""
+    model = make_model(case)
+    plain = make_plain_model(model)
+    assert isinstance(plain, PlainPixelCNN | PlainMADE)
+    x, optimiser = make_images(model, case.n), torch.optim.AdamW(plain.parameters())
+
+    def compute_nll() -> Tensor:
+        if isinstance(model, cr.MADE) and isinstance(plain, PlainMADE) and model.agnostic:
+            plain.draw_masks()
+        return -log_prob(plain(x), x)
+
+    def work() -> None:
+        for _ in range(STEPS):
+            train_step(optimiser, compute_nll)
+
+    work()
+    return work
+
+
+# chainrule.
+
+
+def chainrule_sampling(case: Case) -> Work:
+    """Return the work of `cr.sample`, which returns the images."""
+    model = make_model(case)
 
     def work() -> np.ndarray:
         return cr.sample(model, case.n, seed=SEED).numpy()
@@ -131,35 +122,15 @@ def sampling(case: Case) -> Work:
     return work
 
 
-def plain_steps(case: Case) -> Work:
-    """AdamW on the plain model; where masks are drawn anew, other ones in each step."""
-    model = made_ready(case)
-    numbers_of = plain_of(model)
-    assert isinstance(numbers_of, PlainPixelCNN | PlainMADE)
-    x, optimiser = images_of(model, case.n), torch.optim.AdamW(numbers_of.parameters())
+def chainrule_training(case: Case) -> Work:
+    """Return the work of updates as in `cr.fit`, which returns their precision.
 
-    def nats() -> Tensor:
-        if isinstance(model, cr.MADE) and isinstance(numbers_of, PlainMADE) and model.agnostic:
-            numbers_of.redraw()
-        return -log_prob(numbers_of(x), x)
-
-    def work() -> None:
-        for _ in range(STEPS):
-            step(optimiser, nats)
-
-    work()
-    return work
-
-
-def fit_steps(case: Case) -> Work:
-    """The updates of `cr.fit`; each also clips the gradient, looks for NaN and averages the weights.
-
-    Its work gives the precision that they were in.
+    An update also clips the gradient, checks it for NaN, and averages the weights.
     """
     keep_freed_memory()  # as `fit` does
-    model = made_ready(case)
-    settings = as_settings({"batch_size": case.n, "updates": 10**6, "precision": case.precision})
-    data = as_split(images_of(model, case.n), model.domain)
+    model = make_model(case)
+    settings = Settings(batch_size=case.n, updates=10**6, precision=case.precision)
+    data = as_split(make_images(model, case.n), model.domain)
     trainer = Trainer(model, settings, data, None, ProcessGroup())
 
     def work() -> str:
@@ -171,79 +142,43 @@ def fit_steps(case: Case) -> Work:
     return work
 
 
-SIDES: dict[Against, tuple[Callable[[Case], Work], Callable[[Case], Work]]] = {
-    "naive loop": (naive_loop, sampling),
-    "one pass": (one_pass, sampling),
-    "training step": (plain_steps, fit_steps),
+PROGRAMS: dict[Baseline, tuple[Callable[[Case], Work], Callable[[Case], Work]]] = {
+    "naive loop": (plain_sampling, chainrule_sampling),
+    "one pass": (plain_pass, chainrule_sampling),
+    "training step": (plain_training, chainrule_training),
 }
-"""The plain side and ours."""
+"""The setups of plain PyTorch and of chainrule, by the baseline of a case."""
+
+# Memory, and the speed of the machine.
 
 
-def peak_of_sampling(case: Case) -> Work:
-    """The first draw of a fresh process: by how many bytes its peak of memory rises."""
-    model = made_ready(case)
+def peak_memory_of_sampling(case: Case) -> Work:
+    """Return the work of the first draw of a new process, which returns the rise of its peak memory in bytes."""
+    model = make_model(case)
 
     def work() -> int:
-        before = peak_memory()
+        before = read_peak_memory()
         cr.sample(model, case.n, seed=SEED)
-        return peak_memory() - before
+        return read_peak_memory() - before
 
     return work
 
 
-def peak_memory() -> int:
-    """The most that this process ever held, in bytes (Linux).
+def read_peak_memory() -> int:
+    """Return the largest amount of memory that this process has held, in bytes (Linux).
 
-    Not `getrusage`: there a new process begins with the peak of the one that started it.
+    `getrusage` would not do: there, a new process begins with the peak of the process that started it.
     """
     (kilobytes,) = re.findall(r"^VmHWM:\s*(\d+) kB$", Path("/proc/self/status").read_text(), re.MULTILINE)
     return 1024 * int(kilobytes)
 
 
-def square_product(side: int) -> Work:
-    """A product of two square matrices in float32."""
-    a, b = torch.randn(2, side, side, generator=torch.Generator().manual_seed(SEED))
+def matrix_product(size: int) -> Work:
+    """Return the work of one product of two square matrices in float32."""
+    a, b = torch.randn(2, size, size, generator=torch.Generator().manual_seed(SEED))
 
     def work() -> None:
         torch.mm(a, b)
 
     work()
     return work
-
-
-# Checks.
-
-
-def check(case: Case) -> None:
-    """The two sides are one function: log p agrees, in float64."""
-    model = made_ready(case).double()
-    plain, x = plain_of(model), images_of(model, 2)
-    with torch.no_grad():
-        numbers = plain.double()(x.double()) if isinstance(plain, torch.nn.Module) else plain(x.double())
-        torch.testing.assert_close(log_prob(numbers, x.double()), model.log_prob(x))
-
-
-def check_draws(case: Case, drawn: np.ndarray) -> int:
-    """At how many sites the plain model draws otherwise than was drawn, given the sites before and the same noise.
-
-    Raises:
-        AssertionError: at more than rounding explains.
-    """
-    model, x = made_ready(case), torch.from_numpy(drawn).float()
-    with torch.no_grad():
-        again = draw(plain_of(model)(x), noise_of(case, model).view(x.shape))
-    flips = int((again != x).sum())
-    assert flips <= max(1, FLIPS * x.numel()), f"{case.name}: {flips} of {x.numel()} sites are drawn otherwise"
-    assert x.min() < x.max(), f"{case.name}: all sites have one value, which shows nothing"
-    return flips
-
-
-def multiply_adds(model: cr.PixelCNN, training: bool) -> int:
-    """Of the weights that no mask closes, for one image: each tap at each pixel.
-
-    Training takes three products in place of one, its gradients being two more; the image itself needs none.
-    """
-    height, width = model.domain.shape[1:]
-    layers = [layer for layer in model.modules() if isinstance(layer, MaskedConv2d)]
-    once, first = sum(int(layer.mask.sum()) for layer in layers), int(model.first.mask.sum())
-    return height * width * (3 * once - first if training else once)
