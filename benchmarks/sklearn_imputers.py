@@ -1,7 +1,8 @@
-"""scikit-learn's imputers on tables of numbers and categories, and how far what they fill in is from the truth.
+"""The imputers of scikit-learn on tables of numbers and categories.
 
-All see one encoding: numbers in the training rows' standard deviations from their mean, categories one-hot. A category
-is filled in by the greatest of its indicators; so the mean of `SimpleImputer` is the most frequent category.
+All imputers see one encoding: numbers in standard deviations of the training rows from their mean, and categories
+one-hot. The category that is filled in is that of the greatest indicator, so the mean of `SimpleImputer` is the most
+frequent category.
 """
 
 from __future__ import annotations
@@ -16,156 +17,120 @@ from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
 from sklearn.linear_model import Ridge
 
 Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 NEIGHBOURS = 20
-"""Of 5 (scikit-learn's default), 20 and 50, the best on the census's validation rows."""
+"""The number of neighbours: of 5 (scikit-learn's default), 20 and 50, the best on the census's validation rows."""
 ROUNDS = 10
-"""How often the iterative imputer goes through the columns."""
-BOOTSTRAPS = 200
-"""Draws of the rows, with replacement, from which standard errors are taken."""
+"""The number of times that the iterative imputer goes through the columns."""
 
 
-class Holed(NamedTuple):
-    """What an imputer is given."""
+class ImputationTask(NamedTuple):
+    """The data of an imputer."""
 
     train: pd.DataFrame
     valid: pd.DataFrame
-    rows: pd.DataFrame
+    incomplete: pd.DataFrame
     """The rows to fill, NaN where an entry is missing."""
 
 
 class Encoding:
-    """Rows as real vectors, [n, width], and back."""
+    """Encodes rows as real vectors, [n, width], and decodes the vectors.
+
+    Attributes:
+        levels: the categories of each column that is not of numbers.
+        column_of: the index of the column that each entry of a vector belongs to, [width].
+    """
 
     def __init__(self, train: pd.DataFrame) -> None:
-        self.levels = {name: pd.Index(train[name].dropna().unique()).sort_values() for name in categories(train)}
-        self.mean, self.scale = train[numbers(train)].mean(), scale(train)
+        self.levels = {name: pd.Index(train[name].dropna().unique()).sort_values() for name in categorical(train)}
+        self.mean, self.scale = train[numeric(train)].mean(), standard_deviations(train)
         widths = [len(self.levels[name]) if name in self.levels else 1 for name in map(str, train)]
-        self.owner = np.repeat(np.arange(len(widths)), widths)
-        """Which column each entry of a vector belongs to."""
+        self.column_of = np.repeat(np.arange(len(widths)), widths)
 
     def encode(self, frame: pd.DataFrame) -> Floats:
+        """Return the rows as vectors, NaN where an entry is missing."""
         return np.concatenate([self._encode(name, frame[name]) for name in map(str, frame)], 1)
 
     def _encode(self, name: str, column: pd.Series[Any]) -> Floats:
-        """[n, 1] of numbers, [n, levels] of categories; NaN where an entry is missing."""
+        """Return a column of numbers as [n, 1], and a column of categories as [n, levels]."""
         if name not in self.levels:
             return np.asarray((column - self.mean[name]) / self.scale[name], float)[:, None]
-        seen = self.levels[name].get_indexer(pd.Index(column))[:, None] == np.arange(len(self.levels[name]))
-        return np.where(column.isna().to_numpy()[:, None], np.nan, seen)
+        codes = self.levels[name].get_indexer(pd.Index(column))
+        indicators = codes[:, None] == np.arange(len(self.levels[name]))
+        return np.where(column.isna().to_numpy()[:, None], np.nan, indicators)
 
     def decode(self, encoded: Floats, frame: pd.DataFrame) -> pd.DataFrame:
-        """`frame`, each missing entry filled."""
+        """Return the frame with each missing entry filled from the vectors."""
         filled = {}
         for j, name in enumerate(map(str, frame)):
-            values = encoded[:, self.owner == j]
+            values = encoded[:, self.column_of == j]
             if name in self.levels:
-                new = self.levels[name][values.argmax(1)]
+                decoded = self.levels[name][values.argmax(1)]
             else:
-                new = values[:, 0] * self.scale[name] + self.mean[name]
-            filled[name] = frame[name].where(frame[name].notna(), pd.Series(new, frame.index))
+                decoded = values[:, 0] * self.scale[name] + self.mean[name]
+            filled[name] = frame[name].where(frame[name].notna(), pd.Series(decoded, frame.index))
         return pd.DataFrame(filled)
 
 
-class ByColumn(IterativeImputer):  # type: ignore[misc]
-    """An `IterativeImputer` that fits on complete rows, and does not predict a category from its own indicators.
+class IterativeImputerByColumn(IterativeImputer):  # type: ignore[misc]
+    """Fit on complete rows, and do not predict an indicator of a category from the other indicators of its column.
 
-    Those add to one: a regression would learn that each is one less the others, and what was filled in first would
-    stay. Complete rows are fitted in one round; rows to fill go through it `ROUNDS` times. The regressions are ridge:
-    where columns determine each other, the default's Bayesian ridge finds no noise, and what it fills in may diverge.
+    The indicators of a column add to one. A regression would learn that each is one minus the others, and the first
+    guess would stay. Complete rows are fitted in one round; rows to fill go through the columns `ROUNDS` times. The
+    regressions are ridge: where columns determine each other, the default, Bayesian ridge, estimates no noise, and its
+    predictions can diverge.
+
+    Args:
+        column_of: the index of the column that each entry of a vector belongs to, [width].
     """
 
-    def __init__(self, owner: NDArray[np.int64]) -> None:
+    def __init__(self, column_of: NDArray[np.int64]) -> None:
         super().__init__(Ridge())
-        self.owner = owner
+        self.column_of = column_of
 
-    def fit(self, X: Floats) -> ByColumn:
+    def fit(self, X: Floats) -> IterativeImputerByColumn:
+        """Fit the regressions to complete rows."""
         super().fit(X)
         self.imputation_sequence_ *= ROUNDS
         self.n_iter_ *= ROUNDS
         return self
 
     def _get_neighbor_feat_idx(self, n_features: int, feat_idx: int, abs_corr_mat: Floats | None) -> NDArray[np.int64]:  # noqa: ARG002
-        return np.flatnonzero(self.owner != self.owner[feat_idx])
+        return np.flatnonzero(self.column_of != self.column_of[feat_idx])
 
 
-def simple(holed: Holed) -> pd.DataFrame:
-    """The mean, or the most frequent category."""
-    return fill(SimpleImputer(), Encoding(holed.train), holed)
+def impute_mean(task: ImputationTask) -> pd.DataFrame:
+    """Fill in the mean, or the most frequent category."""
+    return fill(SimpleImputer(), Encoding(task.train), task)
 
 
-def nearest(holed: Holed) -> pd.DataFrame:
-    """The mean over the nearest training rows, in Euclidean distance over what both have."""
-    return fill(KNNImputer(n_neighbors=NEIGHBOURS), Encoding(holed.train), holed)
+def impute_from_neighbours(task: ImputationTask) -> pd.DataFrame:
+    """Fill in the mean over the nearest training rows, by Euclidean distance over the entries that both rows have."""
+    return fill(KNNImputer(n_neighbors=NEIGHBOURS), Encoding(task.train), task)
 
 
-def iterative(holed: Holed) -> pd.DataFrame:
-    """Ridge regressions of each column on all others, in turns."""
-    encoding = Encoding(holed.train)
-    return fill(ByColumn(encoding.owner), encoding, holed)
+def impute_iteratively(task: ImputationTask) -> pd.DataFrame:
+    """Fill in the predictions of ridge regressions of each column on all others, one column after the other."""
+    encoding = Encoding(task.train)
+    return fill(IterativeImputerByColumn(encoding.column_of), encoding, task)
 
 
-def fill(imputer: Any, encoding: Encoding, holed: Holed) -> pd.DataFrame:
-    """The rows filled by a scikit-learn imputer that is fitted on the training rows."""
-    imputer.fit(encoding.encode(holed.train))
-    return encoding.decode(imputer.transform(encoding.encode(holed.rows)), holed.rows)
+def fill(imputer: Any, encoding: Encoding, task: ImputationTask) -> pd.DataFrame:
+    """Return the incomplete rows, filled by a scikit-learn imputer that is fitted to the training rows."""
+    imputer.fit(encoding.encode(task.train))
+    return encoding.decode(imputer.transform(encoding.encode(task.incomplete)), task.incomplete)
 
 
-def numbers(frame: pd.DataFrame) -> list[str]:
+def numeric(frame: pd.DataFrame) -> list[str]:
+    """Return the names of the columns of numbers."""
     return [str(name) for name, column in frame.items() if pd.api.types.is_numeric_dtype(column)]
 
 
-def categories(frame: pd.DataFrame) -> list[str]:
+def categorical(frame: pd.DataFrame) -> list[str]:
+    """Return the names of the columns of categories."""
     return [str(name) for name, column in frame.items() if not pd.api.types.is_numeric_dtype(column)]
 
 
-def scale(train: pd.DataFrame) -> pd.Series[float]:
-    """The standard deviation of each column of numbers; 1 where it is 0."""
-    return train[numbers(train)].std(ddof=0).replace(0, 1)
-
-
-def holes(frame: pd.DataFrame, share: float, seed: int) -> Mask:
-    """Which entries to take away, [n, D]: completely at random, of those that are not missing already."""
-    drawn = np.random.default_rng([seed, 1]).random(frame.shape) < share  # not the numbers that split the rows
-    return np.asarray(drawn & frame.notna().to_numpy())
-
-
-class Estimate(NamedTuple):
-    value: float
-    error: float
-    """The standard error."""
-
-
-Scores = dict[str, dict[str, Estimate]]
-"""By measure, then by column, with the mean of the columns last."""
-
-
-def score(truth: pd.DataFrame, filled: pd.DataFrame, missing: Mask, train: pd.DataFrame) -> Scores:
-    """RMSE and MAE in standard deviations of the training rows, and the share of categories that are wrong."""
-    table = pd.DataFrame(missing, truth.index, truth.columns)
-    reals, words = numbers(train), categories(train)
-    off = ((filled[reals] - truth[reals]) / scale(train)).to_numpy(float)
-    wrong = (filled[words] != truth[words]).to_numpy(float)
-    squares = averages(off**2, table[reals])
-    return {
-        "RMSE": estimates(np.sqrt(squares), reals),
-        "MAE": estimates(averages(np.abs(off), table[reals]), reals),
-        "error rate": estimates(averages(wrong, table[words]), words),
-    }
-
-
-def averages(error: Floats, missing: pd.DataFrame) -> Floats:
-    """Each column's mean error where it was missing, [1 + BOOTSTRAPS, columns]: of the rows, then of draws of them."""
-    n = len(missing)
-    draws = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), BOOTSTRAPS)
-    times = np.concatenate([np.ones((1, n)), draws])
-    there = missing.to_numpy(float)
-    return np.asarray((times @ np.where(missing, error, 0)) / (times @ there))
-
-
-def estimates(measured: Floats, names: list[str]) -> dict[str, Estimate]:
-    """By column, and their mean, from the measure itself and its bootstraps, [1 + BOOTSTRAPS, columns]."""
-    table = np.column_stack([measured, measured.mean(1)])
-    both = zip(table[0].tolist(), table[1:].std(0).tolist(), strict=True)
-    return dict(zip([*names, "mean"], (Estimate(*each) for each in both), strict=True))
+def standard_deviations(train: pd.DataFrame) -> pd.Series[float]:
+    """Return the standard deviation of each column of numbers; 1 where it is 0."""
+    return train[numeric(train)].std(ddof=0).replace(0, 1)

@@ -1,12 +1,13 @@
-"""MADE on the binary UCI sets of its paper: `python recipes/uci.py adult.npz` trains, and prints that set's rows.
+"""Train MADE on the binary UCI sets of its paper, and print the rows of one set: `python recipes/uci.py adult.npz`.
 
-Three densities: a MADE with one mask; a family over orders and connectivities, trained through K of them in turn, and
-scored as the ensemble of these K; and an ensemble of several such families, each with masks and weights of its own.
-Of DNA a fourth: there every three bits are one of four bases, in all training rows, and the last density is trained on
-these as categories. It is one of the same data (NLL is that of the bits), but it knows what bits cannot be together.
+Three densities are compared: a MADE with one mask; a family over orders and connectivities, trained through K masks in
+turn, and scored as the ensemble of these K members; and an ensemble of several such families, each with masks and
+weights of its own. On DNA there is a fourth: there every three bits are one of four bases, in all training rows, and
+the last density is trained on these bases as categories. Its NLL is that of the same data, but it knows which bits
+exclude each other.
 
-Every choice is made by validation NLL: sizes, masks, optimiser and the length of training. The test set is scored once
-for each row, at the end.
+Every choice is made by validation NLL: sizes, masks, optimiser and the length of training. Each row is scored on the
+test set once, at the end.
 """
 
 from __future__ import annotations
@@ -16,59 +17,74 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 import torch
 from torch import Tensor
 
 import chainrule as cr
 
-Chosen = dict[str, Any]
+
+class UpdateRule(TypedDict, total=False):
+    """The arguments of `cr.fit` that say how an update changes the weights."""
+
+    optimiser: Literal["adamw", "sgd"]
+    lr: float
+    weight_decay: float
+    clip: float
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """The arguments of a model and of its training.
+
+    Attributes:
+        hidden: the widths of the hidden layers.
+        updates: the length of training.
+        rule: the rule of the updates.
+        num_masks: the number of masks that training takes in turn; None for a model with one mask.
+        direct_connections: whether weights lead straight from inputs to outputs.
+    """
+
+    hidden: tuple[int, ...]
+    updates: int
+    rule: UpdateRule
+    num_masks: int | None = None
+    direct_connections: bool = True
+
+
 FAMILIES = 8
-"""How many families an ensemble of them averages over."""
-ADAM: Chosen = {"optimiser": "adamw", "lr": 4e-3, "weight_decay": 0.1}
-SGD: Chosen = {"optimiser": "sgd", "lr": 0.1, "clip": 100.0}
-ONE: tuple[Chosen, ...] = tuple(
-    {"hidden": hidden, "direct": True, "updates": 4000, **rule}
-    for hidden in ((), (100,), (500,))
-    for rule in (ADAM, SGD)
-)
-WIDE: Chosen = {"hidden": (500,), "direct": True, "masks": 16, "updates": 4000, **SGD, "weight_decay": 3e-3}
-SEVERAL: dict[str, tuple[Chosen, ...]] = {
-    "adult": (
-        {"hidden": (500,), "direct": True, "masks": 8, "updates": 24000, **ADAM},
-        {"hidden": (100,), "direct": True, "masks": 8, "updates": 24000, **ADAM},
-        WIDE,
-    ),
-    "mushrooms": (
-        {"hidden": (500,), "direct": True, "masks": 8, "updates": 16000, **ADAM},
-        {"hidden": (100,), "direct": True, "masks": 8, "updates": 24000, **ADAM},
-        WIDE,
-    ),
+"""The number of families that the largest ensemble averages."""
+ADAMW: UpdateRule = {"optimiser": "adamw", "lr": 4e-3, "weight_decay": 0.1}
+SGD: UpdateRule = {"optimiser": "sgd", "lr": 0.1, "clip": 100.0}
+SLOW_SGD: UpdateRule = {**SGD, "lr": 0.02}
+ONE_MASK = tuple(Candidate(hidden, 4000, rule) for hidden in ((), (100,), (500,)) for rule in (ADAMW, SGD))
+WIDE = Candidate((500,), 4000, {**SGD, "weight_decay": 3e-3}, 16)
+SEVERAL_MASKS: dict[str, tuple[Candidate, ...]] = {
+    "adult": (Candidate((500,), 24000, ADAMW, 8), Candidate((100,), 24000, ADAMW, 8), WIDE),
+    "mushrooms": (Candidate((500,), 16000, ADAMW, 8), Candidate((100,), 24000, ADAMW, 8), WIDE),
     "dna": (
-        {"hidden": (30,), "direct": True, "masks": 16, "updates": 24000, **ADAM},
-        {"hidden": (100,), "direct": True, "masks": 16, "updates": 4000, **SGD},
-        {"hidden": (500,), "direct": True, "masks": 16, "updates": 2000, **SGD, "weight_decay": 3e-2},
+        Candidate((30,), 24000, ADAMW, 16),
+        Candidate((100,), 4000, SGD, 16),
+        Candidate((500,), 2000, {**SGD, "weight_decay": 3e-2}, 16),
         WIDE,
     ),
     "nips": (
-        {"hidden": (50,), "direct": False, "masks": 32, "updates": 1000, **SGD, "weight_decay": 1e-2},
-        {"hidden": (100,), "direct": True, "masks": 32, "updates": 400, **SGD, "lr": 0.02},
-        {"hidden": (500,), "direct": True, "masks": 32, "updates": 400, **SGD, "lr": 0.02},
+        Candidate((50,), 1000, {**SGD, "weight_decay": 1e-2}, 32, direct_connections=False),
+        Candidate((100,), 400, SLOW_SGD, 32),
+        Candidate((500,), 400, SLOW_SGD, 32),
     ),
 }
-"""What is tried of each set, after shorter trials of more on the same validation data; of another set `WIDE` alone."""
-MODEL = ("hidden", "direct", "masks")
-"""What is said of the model; all else is of its training."""
-BITS = {"dna": 3}
-"""So many bits of a set stand for one category, each 1 for one and all 0 for another."""
+"""The candidates for each set, from shorter trials of more candidates on the same validation data; others: `WIDE`."""
+BITS_PER_CATEGORY = {"dna": 3}
+"""The number of bits that stand for one category, in the sets where they do: a single 1, or all 0."""
 PAPER = {"adult": (13.12, 13.13), "dna": (83.63, 79.66), "mushrooms": (9.68, 9.69), "nips": (280.25, 277.28)}
 """MADE's test NLL in its paper, with one mask and with several; quoted from memory."""
 
 
 @dataclass(frozen=True)
-class Parts:
-    """The three splits as rows of one domain."""
+class Splits:
+    """The three splits of a data set, as rows of one domain."""
 
     domain: cr.Binary | cr.Table
     train: Tensor
@@ -78,115 +94,137 @@ class Parts:
 
 @dataclass(frozen=True)
 class Row:
-    """A density of these parts, how it was made, and its NLL on the validation set."""
+    """A trained density, the data and the candidate that it was made from, and its validation NLL in nats."""
 
     name: str
-    parts: Parts
-    chosen: Chosen
+    splits: Splits
+    candidate: Candidate
     density: cr.Density
-    valid: float
+    valid_nats: float
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("data", help="a file .npz with arrays train, valid and test of 0 and 1")
-    parser.add_argument("--out", help="a new JSON file for the figures")
+    parser.add_argument("--out", help="a new JSON file for the results")
     args = parser.parse_args()
-    torch.set_num_threads(1)  # such small layers are faster so
+    torch.set_num_threads(1)  # faster for layers of these sizes
     name = Path(args.data).stem
-    tried = SEVERAL.get(name, (WIDE,))
-    rows = [scored(row) for row in densities(parts_of(args.data), tried, BITS.get(name))]
-    print(f"\n{name}: test NLL in nats, n = {rows[0]['n']}; all chosen by validation NLL")
-    for row in rows:
-        print(f"{row['name']:28} {row['nats']:7.2f} ± {row['stderr']:.2f}  valid {row['valid']:7.2f}  {row['chosen']}")
-    if name in PAPER:
-        print("the paper's, with one mask and with several: {} and {}".format(*PAPER[name]))
+    candidates = SEVERAL_MASKS.get(name, (WIDE,))
+    densities = train_densities(load_splits(args.data), candidates, BITS_PER_CATEGORY.get(name))
+    rows = [score_on_test(row) for row in densities]
+    print_rows(name, rows)
     if args.out:
         Path(args.out).write_text(json.dumps({"data": name, "rows": rows}, indent=2) + "\n", encoding="utf-8")
 
 
-def parts_of(source: str) -> Parts:
+def load_splits(source: str) -> Splits:
+    """Return the splits of a file.
+
+    Raises:
+        ChainruleError: a split is missing, or the values are not binary.
+    """
     data = cr.load_data(source)
-    splits = [each.values() for each in (data.train, data.valid, data.test) if each is not None]
+    splits = [split.values() for split in (data.train, data.valid, data.test) if split is not None]
     if len(splits) != 3 or not isinstance(data.domain, cr.Binary):
         raise cr.ChainruleError(f"{source} needs arrays train, valid and test of 0 and 1")
-    return Parts(data.domain, *splits)
+    return Splits(data.domain, *splits)
 
 
-def densities(parts: Parts, tried: Sequence[Chosen], bits: int | None) -> Iterator[Row]:
-    """The best with one mask, the best with several, and families like that one; of categories again, if there are."""
-    yield best(one_mask(parts, chosen) for chosen in ONE)
-    several = best(several_masks(parts, chosen) for chosen in tried)
-    yield several
-    yield families(several)
-    if bits:
-        best_of_categories = best(several_masks(as_categories(parts, bits), chosen) for chosen in tried)
-        yield families(best_of_categories, f", {bits} bits as one")
+def train_densities(splits: Splits, candidates: Sequence[Candidate], bits: int | None) -> Iterator[Row]:
+    """Yield the best model with one mask, the best with several, and ensembles of such families.
 
-
-def one_mask(parts: Parts, chosen: Chosen) -> Row:
-    """A trained MADE, the epoch chosen by validation NLL."""
-    about, training = halves(chosen)
-    model = cr.MADE(parts.domain, **about)
-    cr.fit(model, parts.train, parts.valid, progress=False, precision="float32", **training)
-    return told(Row("one mask", parts, chosen, model, cr.evaluate(model, parts.valid).nats))
-
-
-def several_masks(parts: Parts, chosen: Chosen, seed: int = 0) -> Row:
-    """The ensemble of a family's members after the last update.
-
-    No epoch is chosen: the NLL of a single member, which training would look at, is least long before the ensemble's.
+    Args:
+        splits: the data.
+        candidates: the models with several masks to choose from.
+        bits: the number of bits of a category, where bits stand for categories.
     """
-    about, training = halves(chosen)
-    model = cr.MADE(parts.domain, agnostic="both", seed=seed, **about)
-    cr.fit(model, parts.train, seed=seed, progress=False, precision="float32", **training)
-    ensemble = cr.Ensemble(model.members(chosen["masks"]))
-    return told(Row("several masks", parts, chosen, ensemble, cr.evaluate(ensemble, parts.valid).nats))
+    yield choose_best(train_one_mask(splits, candidate) for candidate in ONE_MASK)
+    several = choose_best(train_several_masks(splits, candidate) for candidate in candidates)
+    yield several
+    yield train_families(several)
+    if bits:
+        categories = group_bits(splits, bits)
+        best = choose_best(train_several_masks(categories, candidate) for candidate in candidates)
+        yield train_families(best, f", {bits} bits as one")
 
 
-def families(row: Row, words: str = "") -> Row:
-    """The ensemble of several families like that of this row, which is the first of them."""
-    others = [several_masks(row.parts, row.chosen, seed).density for seed in range(1, FAMILIES)]
-    ensemble = cr.Ensemble([row.density, *others])
-    valid = cr.evaluate(ensemble, row.parts.valid).nats
-    return told(Row(f"{FAMILIES} such families{words}", row.parts, row.chosen, ensemble, valid))
+def train_one_mask(splits: Splits, candidate: Candidate) -> Row:
+    """Train a MADE with one mask; validation NLL chooses the epoch."""
+    model = cr.MADE(splits.domain, candidate.hidden, candidate.direct_connections)
+    train(model, splits.train, splits.valid, candidate)
+    return validate("one mask", splits, candidate, model)
 
 
-def halves(chosen: Chosen) -> tuple[Chosen, Chosen]:
-    """What is chosen of the model, and of its training."""
-    about = {name: value for name, value in chosen.items() if name in MODEL}
-    return about, {name: value for name, value in chosen.items() if name not in MODEL}
+def train_several_masks(splits: Splits, candidate: Candidate, seed: int = 0) -> Row:
+    """Train a family, and make the ensemble of its members after the last update.
+
+    No epoch is chosen: training would validate a single member, whose NLL is least long before that of the ensemble.
+    """
+    assert candidate.num_masks is not None
+    model = cr.MADE(
+        splits.domain, candidate.hidden, candidate.direct_connections,
+        agnostic="both", num_masks=candidate.num_masks, seed=seed,
+    )  # fmt: skip
+    train(model, splits.train, None, candidate, seed)
+    return validate("several masks", splits, candidate, cr.Ensemble(model.members(candidate.num_masks)))
 
 
-def best(rows: Iterable[Row]) -> Row:
-    """The one with the least validation NLL."""
-    return min(rows, key=lambda row: row.valid)
+def train_families(row: Row, name_suffix: str = "") -> Row:
+    """Train more families like that of a row, and make the ensemble of all of them."""
+    others = [train_several_masks(row.splits, row.candidate, seed).density for seed in range(1, FAMILIES)]
+    name = f"{FAMILIES} such families{name_suffix}"
+    return validate(name, row.splits, row.candidate, cr.Ensemble([row.density, *others]))
 
 
-def as_categories(parts: Parts, bits: int) -> Parts:
-    """The same rows, so many bits as one category: 0 where none is 1, else the number of the one that is."""
-    columns = [
-        cr.Column(f"x{number}", "categorical", tuple(range(bits + 1))) for number in range(parts.domain.sites // bits)
-    ]
-    numbers = torch.arange(1, bits + 1)
-
-    def grouped(x: Tensor) -> Tensor:
-        groups = x.view(len(x), -1, bits)
-        assert int(groups.sum(2).max()) <= 1, "there are rows with two of a category's bits"
-        return (groups * numbers).sum(2).double()
-
-    return Parts(cr.Table(columns), *(grouped(x) for x in (parts.train, parts.valid, parts.test)))
+def train(model: cr.MADE, rows: Tensor, valid: Tensor | None, candidate: Candidate, seed: int = 0) -> None:
+    """Train a model as its candidate says."""
+    cr.fit(
+        model, rows, valid, updates=candidate.updates, precision="float32", seed=seed, progress=False, **candidate.rule
+    )
 
 
-def told(row: Row) -> Row:
-    print(f"{row.name}: {row.chosen}: validation {row.valid:.3f}", flush=True)
+def validate(name: str, splits: Splits, candidate: Candidate, density: cr.Density) -> Row:
+    """Return the row of a trained density, with its validation NLL, and print it."""
+    row = Row(name, splits, candidate, density, cr.evaluate(density, splits.valid).nats)
+    print(f"{name}: {candidate}: validation {row.valid_nats:.3f}", flush=True)
     return row
 
 
-def scored(row: Row) -> dict[str, Any]:
-    """The row's test NLL, beside how it was chosen."""
-    about = {"name": row.name, "chosen": row.chosen, "valid": row.valid}
-    return {**about, **asdict(cr.evaluate(row.density, row.parts.test))}
+def choose_best(rows: Iterable[Row]) -> Row:
+    """Return the row with the least validation NLL."""
+    return min(rows, key=lambda row: row.valid_nats)
+
+
+def group_bits(splits: Splits, bits: int) -> Splits:
+    """Return the same rows with each group of bits as one category: 0 without a 1, else the index of the 1, from 1."""
+    columns = [
+        cr.Column(f"x{index}", "categorical", tuple(range(bits + 1))) for index in range(splits.domain.sites // bits)
+    ]
+    indices = torch.arange(1, bits + 1)
+
+    def group(x: Tensor) -> Tensor:
+        groups = x.view(len(x), -1, bits)
+        assert int(groups.sum(2).max()) <= 1, "a row has two bits of one category"
+        return (groups * indices).sum(2).double()
+
+    return Splits(cr.Table(columns), *(group(x) for x in (splits.train, splits.valid, splits.test)))
+
+
+def score_on_test(row: Row) -> dict[str, Any]:
+    """Return the test NLL of a row, and how the density was chosen."""
+    about = {"name": row.name, "candidate": asdict(row.candidate), "valid": row.valid_nats}
+    return about | asdict(cr.evaluate(row.density, row.splits.test))
+
+
+def print_rows(name: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Print the test NLL of all rows, beside the paper's."""
+    print(f"\n{name}: test NLL in nats, n = {rows[0]['n']}; all chosen by validation NLL")
+    for row in rows:
+        nats = f"{row['nats']:7.2f} ± {row['stderr']:.2f}"
+        print(f"{row['name']:28} {nats}  valid {row['valid']:7.2f}  {row['candidate']}")
+    if name in PAPER:
+        print("the paper's, with one mask and with several: {} and {}".format(*PAPER[name]))
 
 
 if __name__ == "__main__":

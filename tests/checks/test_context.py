@@ -19,7 +19,7 @@ from tests.support.findings import BATCH, FREQUENCIES, LEAK, SEQUENTIAL, TOTAL, 
 CONTEXT = torch.tensor([[0.0], [1.5], [-2.0]])
 
 
-class Shifted(AutoregressiveModel):
+class ShiftedByContext(AutoregressiveModel):
     """Compute each logit from the values before its site, and add the context."""
 
     def __init__(self, domain):
@@ -36,7 +36,7 @@ class Shifted(AutoregressiveModel):
         return self.weight * (x.cumsum(1) - x) + shift
 
 
-class LeaksWithContext(Shifted):
+class LeaksWithContext(ShiftedByContext):
     """Depend on the site itself where the context is negative."""
 
     def logits(self, x, shift):
@@ -48,7 +48,7 @@ class Unnormalised(Conditionals):
         return super().log_prob(x) + 0.25
 
 
-class UnnormalisedWithContext(Shifted):
+class UnnormalisedWithContext(ShiftedByContext):
     """Forget to normalise where there is a context."""
 
     def conditionals(self, x, context=None):
@@ -56,7 +56,7 @@ class UnnormalisedWithContext(Shifted):
         return found if context is None else Unnormalised(found.logits, binary=True)
 
 
-class SamplerForgetsContext(Shifted):
+class SamplerForgetsContext(ShiftedByContext):
     """Sample without the context."""
 
     def fast_sampler(self):
@@ -67,14 +67,14 @@ class SamplerForgetsContext(Shifted):
         return sampler
 
 
-class LogProbForgetsContext(Shifted):
+class LogProbForgetsContext(ShiftedByContext):
     """Evaluate without the context."""
 
     def log_prob(self, x, context=None):
         return super().log_prob(x)
 
 
-class SharesContext(Shifted):
+class SharesContext(ShiftedByContext):
     """Use the context of the first datum for the whole batch."""
 
     def log_prob(self, x, context=None):
@@ -85,10 +85,10 @@ DOMAIN = cr.Binary((3,))
 
 
 def test_the_laws_hold_for_every_context():
-    report = check_model(Shifted(DOMAIN), context=CONTEXT)
+    report = check_model(ShiftedByContext(DOMAIN), context=CONTEXT)
     assert failed_laws(report) == set(), report
-    assert failed_laws(check_model(Shifted(DOMAIN))) == set()
-    assert failed_laws(check_model(Shifted(DOMAIN), context=CONTEXT.tolist())) == set()
+    assert failed_laws(check_model(ShiftedByContext(DOMAIN))) == set()
+    assert failed_laws(check_model(ShiftedByContext(DOMAIN), context=CONTEXT.tolist())) == set()
 
 
 @pytest.mark.parametrize(
