@@ -22,7 +22,7 @@ test:  ## run all tests, and the examples in docstrings
 
 docs:  ## build the documentation in build/site; a warning is an error
 	NO_MKDOCS_2_WARNING=1 mkdocs build --strict
-	python website/outside.py build/site
+	python website/external_loads.py build/site
 
 wheel:  ## build the source archive, and the wheel from it, in dist
 	PIP_CONSTRAINT="$(CURDIR)/constraints.txt" python -m build --outdir "$(DIST)"

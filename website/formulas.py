@@ -1,4 +1,4 @@
-"""Formulas: LaTeX becomes drawings when the site is built, so that a browser needs neither scripts nor fonts."""
+"""Formulas: LaTeX becomes SVG when the site is built, so that a browser needs neither scripts nor fonts."""
 
 from __future__ import annotations
 
@@ -7,69 +7,69 @@ import warnings
 from functools import cache
 from xml.etree import ElementTree
 
-from prose import outside_blocks
+from markdown_code import change_outside_blocks
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore", DeprecationWarning)  # it asks for the place of its font in an old way
+    warnings.simplefilter("ignore", DeprecationWarning)  # ziamath locates its font by a deprecated function
     from ziamath.config import config
     from ziamath.zmath import Latex
 
-SIZE = 20.0
-"""Points of a letter, of which the drawing's measures are made multiples."""
-GROWN = 1.1
-"""How much larger than the text: letters of the formulas' font are smaller than most."""
+FONT_SIZE = 20.0
+"""The size in points at which formulas are rendered; widths and heights are divided by it."""
+SCALE = 1.1
+"""The size of a formula relative to the text: the letters of the formulas' font are smaller than most."""
 SVG = "http://www.w3.org/2000/svg"
-DISPLAY = re.compile(r"^\$\$(.+?)\$\$[ ]*$", re.MULTILINE | re.DOTALL)
-TALL = 16.0
-"""Times as high as a letter: no formula is; brackets around a sum with a letter below it alone come out so."""
+DISPLAY_FORMULA = re.compile(r"^\$\$(.+?)\$\$[ ]*$", re.MULTILINE | re.DOTALL)
+MAX_HEIGHT = 16.0
+"""The greatest height of a formula, in letters: brackets around a sum without limits are rendered higher than this."""
 SUM = re.compile(r"(\\(?:sum|prod|bigcup|bigcap))(?=\s*[_^])")
 
 
-def with_formulas(markdown: str) -> str:
-    """The page with each formula `$$ ... $$`, on lines of its own, as a drawing.
+def render_formulas(markdown: str) -> str:
+    """Return the page with each formula `$$ ... $$`, on lines of its own, as SVG.
 
     Example:
-        >>> page = with_formulas("so that\\n\\n$$\\np(x)\\n$$\\n")
+        >>> page = render_formulas("so that\\n\\n$$\\np(x)\\n$$\\n")
         >>> page.startswith("so that") and 'aria-label="p(x)"' in page and "<path" in page
         True
     """
-    return outside_blocks(markdown, lambda text: DISPLAY.sub(lambda formula: drawn(formula[1]), text))
+    return change_outside_blocks(markdown, lambda text: DISPLAY_FORMULA.sub(lambda match: render(match[1]), text))
 
 
 @cache
-def drawn(latex: str) -> str:
-    """A formula as HTML: a drawing in the colour of the text and as large, which scrolls where there is no room.
+def render(latex: str) -> str:
+    """Return a formula as HTML: SVG in the colour and size of the text, which scrolls where it is too wide.
 
     Raises:
-        ValueError: LaTeX that cannot be drawn.
+        ValueError: LaTeX that cannot be rendered.
     """
     latex = " ".join(latex.split())
-    svg = shape(latex)
-    if height(svg) > TALL:
-        svg = shape(SUM.sub(r"\1\\limits", latex))
-    if height(svg) > TALL:
+    svg = render_svg(latex)
+    if height(svg) > MAX_HEIGHT:
+        svg = render_svg(SUM.sub(r"\1\\limits", latex))
+    if height(svg) > MAX_HEIGHT:
         raise ValueError(f"the formula {latex!r} would be {height(svg):.0f} lines high")
     for side in ("width", "height"):
-        svg.set(side, f"{GROWN * float(svg.attrib[side]) / SIZE:.3f}em")
+        svg.set(side, f"{SCALE * float(svg.attrib[side]) / FONT_SIZE:.3f}em")
     svg.set("role", "img")
     svg.set("aria-label", latex)
     ElementTree.register_namespace("", SVG)
     return f'<div class="formula">{ElementTree.tostring(svg, encoding="unicode")}</div>'
 
 
-def shape(latex: str) -> ElementTree.Element:
-    """The drawing itself.
+def render_svg(latex: str) -> ElementTree.Element:
+    """Return a formula as an SVG element.
 
     Raises:
-        ValueError: LaTeX that cannot be read.
+        ValueError: LaTeX that cannot be rendered.
     """
-    config.svg2 = False  # shapes in place: the drawings of one page may not share names
+    config.svg2 = False  # SVG 2 shares shapes by id, and ids of several formulas on a page would collide
     try:
-        return ElementTree.fromstring(Latex(latex, size=SIZE, color="currentColor").svg())
+        return ElementTree.fromstring(Latex(latex, size=FONT_SIZE, color="currentColor").svg())
     except Exception as error:
-        raise ValueError(f"the formula {latex!r} cannot be drawn: {error!r}") from error
+        raise ValueError(f"the formula {latex!r} cannot be rendered: {error!r}") from error
 
 
 def height(svg: ElementTree.Element) -> float:
-    """In letters."""
-    return float(svg.attrib["height"]) / SIZE
+    """Return the height of a rendered formula, in letters."""
+    return float(svg.attrib["height"]) / FONT_SIZE

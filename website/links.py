@@ -1,4 +1,4 @@
-"""Links: the same Markdown is read on a code host, where a link leads to a file of the repository, and in the site."""
+"""Links: in the repository they lead to files, and on the site to pages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from functools import partial
 
-from prose import CODE, outside_blocks
+from markdown_code import INLINE_CODE, change_outside_blocks
 
 DOCS = "docs/"
 PAGES = {
@@ -20,59 +20,59 @@ PAGES = {
     "chainrule/__init__.py": "reference/index.md",
     "chainrule/learn/__init__.py": "learn/index.md",
 }
-"""What is shown in the site in place of a file of the repository, or of a folder, or of a part of a file."""
+"""The page of the site for a file of the repository, for a folder, or for a part of a file."""
 
-LINK = re.compile(r"(?P<mark>!?)\[(?P<words>(?:[^\[\]\\]|\\.)*)\]\((?P<target>[^)\s]+)\)")
-CODE_OR_LINK = re.compile(f"{CODE.pattern}|{LINK.pattern}")
-"""What begins first: words of a link may be code, and code that shows a link is none."""
-ELSEWHERE = re.compile(r"[a-z]+:|#|/")
+LINK = re.compile(r"(?P<mark>!?)\[(?P<text>(?:[^\[\]\\]|\\.)*)\]\((?P<target>[^)\s]+)\)")
+CODE_OR_LINK = re.compile(f"{INLINE_CODE.pattern}|{LINK.pattern}")
+"""Whichever begins first: the text of a link may be code, and a link within code is none."""
+NOT_A_FILE = re.compile(r"[a-z]+:|#|/")
 
 
-def relinked(markdown: str, source: str, page: str) -> str:
-    """The page with links that hold in the site. A link to a file that is not in the site becomes its words.
+def translate_links(markdown: str, source: str, page: str) -> str:
+    """Return the page with links that work on the site. A link to a file that is not on the site becomes its text.
 
     Args:
-        source: where the Markdown is from, as a path in the repository: links are relative to it.
-        page: where it is in the site, as a path in the folder of pages.
+        markdown: the page.
+        source: the file that the Markdown comes from, as a path in the repository: links are relative to it.
+        page: the page on the site, as a path in the folder of pages.
 
     Example:
-        >>> relinked("[all](docs/data.md#tables), [cite](CITATION.cff)", "README.md", "more/results.md")
+        >>> translate_links("[all](docs/data.md#tables), [cite](CITATION.cff)", "README.md", "more/results.md")
         '[all](../data.md#tables), cite'
     """
 
-    def replaced(link: re.Match[str]) -> str:
-        mark, words, target = link["mark"], link["words"], link["target"]
-        if not target or ELSEWHERE.match(target):
+    def translate(link: re.Match[str]) -> str:
+        mark, text, target = link["mark"], link["text"], link["target"]
+        if not target or NOT_A_FILE.match(target):
             return link[0]
-        place = place_of(posixpath.normpath(posixpath.join(posixpath.dirname(source), target)))
-        return f"{mark}[{words}]({relative(place, page)})" if place else words
+        path = find_page(posixpath.normpath(posixpath.join(posixpath.dirname(source), target)))
+        return f"{mark}[{text}]({relative_link(path, page)})" if path else text
 
-    return outside_blocks(markdown, partial(CODE_OR_LINK.sub, replaced))
+    return change_outside_blocks(markdown, partial(CODE_OR_LINK.sub, translate))
 
 
-def place_of(target: str) -> str | None:
-    """Where a file of the repository, or a part of one, is in the site; None where it is not.
+def find_page(target: str) -> str | None:
+    """Return the page for a file of the repository, or for a part of one; None where there is no such page.
 
     Example:
-        >>> place_of("docs/data.md#tables"), place_of("README.md#results"), place_of("README.md#more")
+        >>> find_page("docs/data.md#tables"), find_page("README.md#results"), find_page("README.md#more")
         ('data.md#tables', 'results.md', 'index.md')
     """
-    whole = target.split("#")[0]
-    place = PAGES.get(target) or PAGES.get(whole)
-    return place or (target.removeprefix(DOCS) if target.startswith(DOCS) else None)
+    page = PAGES.get(target) or PAGES.get(target.split("#")[0])
+    return page or (target.removeprefix(DOCS) if target.startswith(DOCS) else None)
 
 
-def relative(place: str, page: str) -> str:
-    """A path in the folder of pages, as a link from one of the pages."""
-    path, mark, anchor = place.partition("#")
+def relative_link(target: str, page: str) -> str:
+    """Return the path of a page, in the folder of pages, as a link from another page."""
+    path, mark, anchor = target.partition("#")
     return posixpath.relpath(path, posixpath.dirname(page) or ".") + mark + anchor
 
 
-def beside(markdown: str, pictures: Iterable[str], folder: str) -> str:
-    """The page with these pictures in a folder beside it.
+def move_pictures(markdown: str, pictures: Iterable[str], folder: str) -> str:
+    """Return the page with links to these pictures in a folder beside the page.
 
     Example:
-        >>> beside("![seen](seen.png)", ["seen.png"], "masks")
+        >>> move_pictures("![seen](seen.png)", ["seen.png"], "masks")
         '![seen](masks/seen.png)'
     """
     for name in pictures:

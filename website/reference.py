@@ -1,4 +1,4 @@
-"""Reference: pages of public names by what they are for; mkdocstrings fills them from the docstrings."""
+"""The reference: pages of the public names, which mkdocstrings fills from the docstrings."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from inspect import getdoc
 from pkgutil import iter_modules
 from typing import Any
 
-from docstrings import as_markdown
-from prose import outside_blocks
+from docstring_markdown import docstring_as_markdown
+from markdown_code import change_outside_blocks
 
 import chainrule
 import chainrule.learn
@@ -22,41 +22,44 @@ class Group:
     """A page of the reference.
 
     Attributes:
-        name: of its file.
-        names: what is public in `chainrule`.
-        beside: what these give or take, by its full name.
-        module: one whose page it is.
+        name: the name of the page's file.
+        title: the title of the page.
+        description: the text below the title.
+        public_names: names of `chainrule`, such as "fit".
+        other_paths: full names of what the public names take or return.
+        module: the full name of a module, where the page is that of a module.
     """
 
     name: str
     title: str
-    words: str = ""
-    names: tuple[str, ...] = ()
-    beside: tuple[str, ...] = ()
+    description: str = ""
+    public_names: tuple[str, ...] = ()
+    other_paths: tuple[str, ...] = ()
     module: str = ""
 
     @property
-    def place(self) -> str:
-        """Its path in the folder of pages."""
+    def page_path(self) -> str:
+        """The path of the page in the folder of pages."""
         return f"reference/{self.name}.md"
 
     @property
     def paths(self) -> list[str]:
-        """Where all that is on the page is written."""
-        return [*map(home, self.names), *self.beside]
+        """The full names of all that is on the page."""
+        return [*map(full_name, self.public_names), *self.other_paths]
 
     def page(self) -> str:
-        """The page, as Markdown for mkdocstrings."""
-        words = [f"# {self.title}", self.words, *(f"::: {path}" for path in self.paths)]
-        whole = [f"::: {self.module}\n    options:\n      show_root_heading: false"] if self.module else []
-        return "\n\n".join(filter(None, [*words, *whole])) + "\n"
+        """Return the page, as Markdown for mkdocstrings."""
+        parts = [f"# {self.title}", self.description, *(f"::: {path}" for path in self.paths)]
+        if self.module:
+            parts.append(f"::: {self.module}\n    options:\n      show_root_heading: false")
+        return "\n\n".join(filter(None, parts)) + "\n"
 
 
-def home(name: str) -> str:
-    """Where a public name is written.
+def full_name(name: str) -> str:
+    """Return the full name of a public name: the module that defines it, and its name there.
 
     Example:
-        >>> home("fit")
+        >>> full_name("fit")
         'chainrule.training.fit.fit'
     """
     thing = getattr(chainrule, name)
@@ -66,132 +69,142 @@ def home(name: str) -> str:
 GROUPS = (
     Group(
         "domains",
-        "Domains",
-        "What a datum is: the shape of an image or the columns of a table, and the values that each site can take.",
-        ("Binary", "Levels", "Table", "Column", "Order"),
-        ("chainrule.domains.domain.Domain",),
+        "Domains and orders",
+        "The space of a datum: the shape of an image or the columns of a table, and the values of each site. "
+        "An order is a permutation of the sites.",
+        ("Binary", "Levels", "Table", "Column", "Domain", "Order"),
     ),
     Group(
         "models",
         "Models",
-        "Densities p(x) = ∏ p(x_i | x_\\<i). "
-        "Each has all conditionals at once, in parallel, and a sequential half that agrees with them.",
-        ("Independent", "MADE", "PixelCNN", "PixelRNN", "Ensemble", "AutoregressiveModel", "Density", "Conditionals"),
+        "Densities p(x) = ∏ p(x_i | x_\\<i), and ensembles of them.",
+        ("Independent", "MADE", "PixelCNN", "PixelRNN", "Ensemble"),
+    ),
+    Group(
+        "model-interface",
+        "Model interface",
+        "What every model has, and what a model of your own writes: all conditionals in one parallel pass. "
+        "A sampler gives the same conditionals step by step.",
+        ("Density", "AutoregressiveModel", "Distributions", "Conditionals", "Sampler"),
+        ("chainrule.sampling.schedules.Schedule",),
     ),
     Group(
         "training",
         "Training",
         "One call trains a model, in memory or as a run that can be stopped and resumed.",
-        ("fit", "TrainingStopped"),
-        ("chainrule.training.settings.Settings", "chainrule.training.history.History"),
+        ("fit", "Settings", "History", "TrainingStopped"),
+        ("chainrule.training.history.EpochMetrics",),
     ),
     Group(
-        "tasks",
-        "Tasks",
-        "What a trained model is for: likelihoods, new data, and what is missing.",
-        ("evaluate", "sample", "complete", "impute", "most_likely", "mean", "CollapseWarning"),
-        ("chainrule.inference.evaluate.Evaluation", "chainrule.inference.conditioning.Imputation"),
+        "inference",
+        "Inference",
+        "What a trained model is for: likelihoods, samples, completions and missing values.",
+        ("evaluate", "Evaluation", "sample", "complete", "impute", "Imputation", "CollapseWarning"),
     ),
     Group(
-        "laws",
-        "Laws",
-        "Checks that a model is the density that it says it is.",
-        ("check_model", "check_leak"),
-        ("chainrule.checks.check_report.CheckReport", "chainrule.checks.leak_report.LeakReport"),
+        "checks",
+        "Checks",
+        "Checks that a model is the density that it claims to be, and their reports.",
+        ("check_model", "CheckReport", "Finding", "check_leak", "LeakReport"),
     ),
     Group(
         "data",
-        "Storage and data",
-        "Models on disk, data sets from files, and the errors that bad input raises.",
-        ("save", "load", "load_data", "Data", "ChainruleError", "__version__"),
-        ("chainrule.data.splits.Split", "chainrule.data.preprocessing.Preprocessing", "chainrule.data.rows.Rows"),
+        "Data",
+        "Data sets from files, folders and arrays.",
+        ("load_data", "Data", "Split"),
+    ),
+    Group(
+        "storage",
+        "Storage and errors",
+        "Models on disk, the error that wrong input raises, and the version.",
+        ("save", "load", "ChainruleError", "__version__"),
     ),
     Group(
         "sklearn",
         "chainrule.sklearn",
-        "MADE as estimators with scikit-learn's interface, for arrays and DataFrames; not imported with `chainrule`.",
-        beside=("chainrule.sklearn.MADEDensity", "chainrule.sklearn.MADEImputer"),
+        "MADE as estimators with scikit-learn's interface, for arrays and DataFrames. Import this module by itself.",
+        other_paths=("chainrule.sklearn.MADEDensity", "chainrule.sklearn.MADEImputer"),
     ),
 )
 """All pages but those of the lessons, in the order of the navigation."""
-PUBLIC = {f"{package}.{name}": home(name) for package in ("chainrule", "cr") for name in chainrule.__all__}
-NAME = re.compile(r"(?<!\[)`((?:cr|chainrule)\.[\w.]+)`")
+PUBLIC = {f"{package}.{name}": full_name(name) for package in ("chainrule", "cr") for name in dir(chainrule)}
+"""The full name of each public name, by the names that pages use for it."""
+NAME_IN_CODE = re.compile(r"(?<!\[)`((?:cr|chainrule)\.[\w.]+)`")
 
 
 def pages() -> dict[str, str]:
-    """All pages of the reference, by their paths in the folder of pages."""
-    return {"reference/index.md": index()} | {group.place: group.page() for group in (*GROUPS, *lessons())}
+    """Return all pages of the reference, by their paths in the folder of pages."""
+    return {"reference/index.md": index_page()} | {
+        group.page_path: group.page() for group in (*GROUPS, *lesson_groups())
+    }
 
 
 def navigation() -> list[Any]:
-    """The same paths, those of the lessons under a title."""
-    return [
-        "reference/index.md",
-        *(group.place for group in GROUPS),
-        {"chainrule.learn": [{group.title.removeprefix("chainrule.learn."): group.place} for group in lessons()]},
-    ]
+    """Return the paths of all pages for the navigation; those of the lessons' modules have a title in common."""
+    modules = [{group.title.removeprefix("chainrule.learn."): group.page_path} for group in lesson_groups()]
+    return ["reference/index.md", *(group.page_path for group in GROUPS), {"chainrule.learn": modules}]
 
 
-def lessons() -> list[Group]:
-    """The modules that compute what the lessons tell; not the texts and drawings of these."""
+def lesson_groups() -> list[Group]:
+    """Return a page for each module that computes what a lesson says; the lessons' texts and figures have none."""
     path, name = chainrule.learn.__path__, chainrule.learn.__name__
     modules = [name, *(f"{name}.{module.name}" for module in iter_modules(path) if not module.ispkg)]
     return [Group(module.removeprefix("chainrule."), module, module=module) for module in modules]
 
 
-def referenced(markdown: str) -> str:
-    """Link names such as `cr.fit` or `chainrule.learn.made_masks.count_paths` to the reference, if they are there.
+def link_names(markdown: str) -> str:
+    """Return the page with names in code, such as `cr.fit`, linked to the reference where they are in it.
 
     Example:
-        >>> referenced("`chainrule fit` and `cr.fit`")
+        >>> link_names("`chainrule fit` and `cr.fit`")
         '`chainrule fit` and <autoref identifier="chainrule.training.fit.fit" optional><code>cr.fit</code></autoref>'
     """
-    return outside_blocks(markdown, partial(NAME.sub, _reference))
+    return change_outside_blocks(markdown, partial(NAME_IN_CODE.sub, _link_name))
 
 
-def _reference(name: re.Match[str]) -> str:
-    path = PUBLIC.get(name[1], name[1])
-    return f'<autoref identifier="{path}" optional><code>{name[1]}</code></autoref>'
+def _link_name(match: re.Match[str]) -> str:
+    path = PUBLIC.get(match[1], match[1])
+    return f'<autoref identifier="{path}" optional><code>{match[1]}</code></autoref>'
 
 
-def index() -> str:
-    """The first page: every name with a line of what it is."""
-    words = ["# Reference", "`import chainrule as cr` gives these names, with types and with examples that are tested."]
+def index_page() -> str:
+    """Return the first page: every name with the first line of its docstring."""
+    parts = ["# Reference", "`import chainrule as cr` gives these names, with types and with examples that are tested."]
     for group in GROUPS:
-        words += [f"## [{group.title}]({group.name}.md)", group.words]
-        words += [f"- [`{shown(path)}`][{path}]: {summary(path)}" for path in group.paths]
-    words += ["## chainrule.learn", "The small exact programs behind [the lessons](../learn/index.md)."]
-    words += [f"- [`{group.title}`]({group.name}.md): {summary(group.title)}" for group in lessons()]
-    return "\n\n".join(words) + "\n"
+        parts += [f"## [{group.title}]({group.name}.md)", group.description]
+        parts += [f"- [`{short_name(path)}`][{path}]: {summary(path)}" for path in group.paths]
+    parts += ["## chainrule.learn", "The small exact programs behind [the lessons](../learn/index.md)."]
+    parts += [f"- [`{group.title}`]({group.name}.md): {summary(group.title)}" for group in lesson_groups()]
+    return "\n\n".join(parts) + "\n"
 
 
-def shown(path: str) -> str:
-    """The name by which something is used.
+def short_name(path: str) -> str:
+    """Return the name by which a user refers to something.
 
     Example:
-        >>> shown("chainrule.training.fit.fit"), shown("chainrule.checks.check_report.CheckReport")
-        ('cr.fit', 'chainrule.checks.check_report.CheckReport')
+        >>> short_name("chainrule.training.fit.fit"), short_name("chainrule.training.history.EpochMetrics")
+        ('cr.fit', 'chainrule.training.history.EpochMetrics')
     """
-    return next((name for name, place in PUBLIC.items() if place == path and name.startswith("cr.")), path)
+    return next((name for name, full in PUBLIC.items() if full == path and name.startswith("cr.")), path)
 
 
 def summary(path: str) -> str:
-    """The first line of a docstring, as Markdown.
+    """Return the first paragraph of a docstring, as Markdown.
 
     Example:
         >>> summary("chainrule.domains.column.Column")
         'One column of a table.'
     """
-    if path == home("__version__"):
+    if path == full_name("__version__"):
         return "The version, as a string."
-    words = as_markdown(getdoc(found(path)) or "").strip()
-    return " ".join(words.split("\n\n")[0].split())
+    text = docstring_as_markdown(getdoc(import_name(path)) or "").strip()
+    return " ".join(text.split("\n\n")[0].split())
 
 
-def found(path: str) -> object:
-    """A module, or what is in one, by its full name."""
+def import_name(path: str) -> object:
+    """Return a module, or something in a module, by its full name."""
     try:
         return import_module(path)
     except ModuleNotFoundError:
-        place, _, name = path.rpartition(".")
-        return getattr(import_module(place), name)
+        module, _, name = path.rpartition(".")
+        return getattr(import_module(module), name)
