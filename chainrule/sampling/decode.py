@@ -102,7 +102,7 @@ def _decode_in_steps(
 
 
 class ProgressCounter:
-    """Orientation numbers of finished sites into numbers of finished data, for a progress callback."""
+    """Turn numbers of finished sites into numbers of finished data, for a progress callback."""
 
     def __init__(self, progress: ProgressCallback | None, n: int, sites: int) -> None:
         self.progress, self.n, self.sites, self.done = progress, n, sites, 0

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import copy
+import warnings
 
 import pytest
 import torch
 
 from chainrule.checks import check_sampler
 from chainrule.checks.variants import perturbed_copy, random_data
-from chainrule.domains import Binary, Levels
+from chainrule.distributions import Conditionals
+from chainrule.domains import Binary, Levels, natural
 from chainrule.errors import ChainruleError
-from chainrule.inference import complete, sample
+from chainrule.inference import CollapseWarning, complete, evaluate, impute, sample
 from chainrule.models import MADE, AutoregressiveModel, Ensemble, PixelCNN, PixelRNN
-from chainrule.sampling import MLPSampler, RecomputingSampler, slope
+from chainrule.sampling import MLPSampler, RecomputingSampler, decode, evaluating, slope
+from chainrule.seeding import generator
 from tests.support.models import ZOO
 from tests.support.samplers import recomputing
 
@@ -130,10 +132,13 @@ def test_a_class_may_change_both_its_conditionals_and_its_sampler():
     assert torch.equal(sample(model, 50, seed=1), sample(recomputing(model), 50, seed=1))
 
 
-def test_a_sampler_that_changes_a_step_does_not_use_the_compiled_loop():
+@pytest.mark.parametrize("name", ["init_state", "prefill", "predict", "step", "reorder"])
+def test_a_sampler_that_changes_a_step_does_not_use_the_compiled_loop(name):
     model = MADE(Binary((5,)), hidden=(8,))
+    changed = type("Changed", (MLPSampler,), {name: lambda *args: getattr(MLPSampler, name)(*args)})
+    sampler = changed(model._sampling_plan, model.sampler().network.layers)
     assert model.sampler().has_own_loop()
-    assert not WarmMADEWithSampler(Binary((5,)), hidden=(8,)).sampler().has_own_loop()
+    assert not sampler.has_own_loop()
 
 
 def test_a_model_without_a_fast_sampler_recomputes():
@@ -196,11 +201,77 @@ def test_models_without_a_context_refuse_one(name):
             sampler.predict(sampler.prefill(random_data(model, 2, 1), 0, context))
 
 
-def test_evaluation_mode_is_restored():
-    model = recomputing(MADE(Binary((5,)), hidden=(8,))).train()
-    modes = copy.copy([module.training for module in model.modules()])
-    sample(model, 2)
-    assert [module.training for module in model.modules()] == modes
+class Dropped(AutoregressiveModel):
+    """Logistic regressions on the sites before each site, with dropout: in training mode every pass differs."""
+
+    def __init__(self, domain, seed=0):
+        super().__init__()
+        self.domain, self.seed, self.order = domain, seed, natural(domain)
+        self.weight = torch.nn.Parameter(torch.randn(domain.sites, domain.sites, generator=generator(seed)))
+        self.dropout = torch.nn.Dropout(0.5)
+
+    def conditionals(self, x):
+        logits = self.dropout(self.encode(x).flatten(1)) @ self.weight.tril(-1).T
+        return Conditionals(logits.view(-1, *self.domain.shape), binary=True)
+
+
+DROPPED = {
+    "one model": lambda: Dropped(Binary((5,))),
+    "an ensemble": lambda: Ensemble([Dropped(Binary((5,)), seed) for seed in (0, 1)]),
+}
+
+
+@pytest.mark.parametrize("name", DROPPED)
+def test_draws_and_likelihoods_are_those_of_evaluation_mode_and_the_mode_is_restored(name):
+    model, x = DROPPED[name]().eval(), torch.ones(3, 5)
+    patterns = [torch.tensor(bits, dtype=torch.bool) for bits in ([1, 1, 0, 0, 0], [1, 0, 0, 0, 1])]
+
+    def answers():
+        imputations = [impute(model, x, evidence, n=200, particles=200, seed=2) for evidence in patterns]
+        return [
+            sample(model, 20, seed=1),
+            *(each.values for each in imputations),
+            *(each.log_evidence for each in imputations),
+        ]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CollapseWarning)
+        expected = answers()
+        model.train()
+        modes = [module.training for module in model.modules()]
+        assert all(map(torch.equal, answers(), expected))
+        assert evaluate(model, x).nats == evaluate(model.eval(), x).nats
+        assert [module.training for module in model.train().modules()] == modes
+
+
+def test_evaluating_switches_off_training_gradients_and_autocast():
+    model = Dropped(Binary((5,))).train()
+    with torch.autocast("cpu", torch.bfloat16), evaluating(model):
+        assert not model.dropout.training
+        assert not torch.is_grad_enabled()
+        assert not torch.is_autocast_enabled("cpu")
+    assert model.dropout.training
+    assert torch.is_grad_enabled()
+
+
+def test_decode_switches_off_gradients_and_autocast():
+    def choose(sites, conditionals):
+        assert not torch.is_grad_enabled()
+        assert not torch.is_autocast_enabled("cpu")
+        return torch.zeros(2, len(sites), dtype=torch.int64)
+
+    sampler = MADE(Binary((5,)), hidden=(8,)).sampler()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert decode(sampler, 2, choose).shape == (2, 5)
+
+
+def test_a_fast_sampler_is_made_without_gradients():
+    class Bare(MADE):
+        def fast_sampler(self):
+            assert not torch.is_grad_enabled()
+            return super().fast_sampler()
+
+    assert type(Bare(Binary((5,)), hidden=(8,)).sampler()) is MLPSampler
 
 
 # The number of steps.

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from chainrule.distributions import Conditionals
-from chainrule.domains import Binary, natural
+from chainrule.domains import Binary, Column, Table, natural
 from chainrule.models import AutoregressiveModel
 from chainrule.sampling import Sampler, sequential_schedule
 from chainrule.seeding import generator
@@ -93,3 +93,23 @@ class BlendedClasses(ClassConditional):
 
     def conditionals(self, x, context=None):
         return super().conditionals(x, context.roll(1))
+
+
+class TableConditional(AutoregressiveModel):
+    """Logits of three columns with three levels each, from the columns before and the class of the row.
+
+    Args:
+        seed: draws the weights.
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__()
+        self.domain = Table([Column(name, "categorical", (0, 1, 2)) for name in "abc"])
+        self.seed, self.order, rng = seed, natural(self.domain), generator(seed)
+        self.weight = nn.Parameter(torch.randn(9, 9, generator=rng))
+        self.bias = nn.Parameter(torch.randn(CLASSES, 9, generator=rng))
+
+    def conditionals(self, x, context=None):
+        columns = torch.arange(9) // 3
+        mask = columns[None, :] < columns[:, None]
+        return self.domain.conditionals(self.encode(x) @ (mask * self.weight).T + self.bias[context])
