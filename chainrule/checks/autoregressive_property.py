@@ -43,7 +43,7 @@ def check_autoregressive_property(
     measured = dependence() if dependence else measure_dependence(model, seed=seed, context=context)
     leaks = measured.matrix & ~model.order.before
     if bool(leaks.any()):
-        at_own_weights = bool((measured.own_weights & leaks).any())
+        at_own_weights = bool((measured.matrix_at_own_weights & leaks).any())
         pairs = mask_to_pairs(leaks)
         where = OWN_WEIGHTS if at_own_weights else PERTURBED_WEIGHTS
         raise CheckFailed(f"{describe_pairs(model.domain, pairs)}{where}", pairs)

@@ -40,12 +40,12 @@ class Dependence:
     Attributes:
         matrix: bool [D, D], True at [i, j] if the conditional of site i depends on the value of site j, with the
             model's own weights or with perturbed weights.
-        own_weights: the same matrix, measured with the model's own weights only.
+        matrix_at_own_weights: the same matrix, measured with the model's own weights only.
         no_gradient: the reason why gradients were not measured; empty if they were.
     """
 
     matrix: Tensor
-    own_weights: Tensor
+    matrix_at_own_weights: Tensor
     no_gradient: str = ""
 
     @property

@@ -150,7 +150,7 @@ class LeakReport:
 
     @property
     def _leaks_with_own_weights(self) -> bool:
-        return bool((self.dependence.own_weights & ~self.order.before).any())
+        return bool((self.dependence.matrix_at_own_weights & ~self.order.before).any())
 
     def _passed_line(self) -> str:
         return f"{self.name} does not leak: each of its {self.domain.sites} outputs depends only on sites before it"

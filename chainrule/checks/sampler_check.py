@@ -115,11 +115,11 @@ class SamplerComparison:
 
     def check_start(self) -> None:
         """Check the predictions of `MAX_STEPS` steps from the start."""
-        self.follow("init_state", self.sampler.init_state(len(self.x), self.context), 0, MAX_STEPS)
+        self.compare_steps_from("init_state", self.sampler.init_state(len(self.x), self.context), 0, MAX_STEPS)
 
     def check_prefill(self, groups: int) -> None:
         """Check the predictions of some steps after `prefill`."""
-        self.follow("prefill", self.prefill(groups), groups, STEPS_AFTER_PREFIX)
+        self.compare_steps_from("prefill", self.prefill(groups), groups, STEPS_AFTER_PREFIX)
 
     def check_state_is_kept(self, groups: int) -> None:
         """Check that `step` changes neither the state that it is given, nor a state that it made of it before."""
@@ -131,14 +131,14 @@ class SamplerComparison:
             when = "after step was called a second time with the same state,"
             self.compare(self.sampler.predict(following), groups + 1, when)
         again = self.sampler.step(state, self.values(self.x, groups))
-        self.follow("a state that step was given before", again, groups + 1, STEPS_AFTER_PREFIX)
+        self.compare_steps_from("a state that step was given before", again, groups + 1, STEPS_AFTER_PREFIX)
 
     def check_reorder(self, groups: int) -> None:
         """Check that `reorder` returns the states of the given rows, in their order and with repetitions."""
         rows = torch.tensor([1, 0, 1])
-        self.follow("reorder", self.sampler.reorder(self.prefill(groups), rows), groups, STEPS_AFTER_PREFIX, rows)
+        self.compare_steps_from("reorder", self.sampler.reorder(self.prefill(groups), rows), groups, STEPS_AFTER_PREFIX, rows)
 
-    def follow(self, origin: str, state: Any, start: int, steps: int, rows: Tensor | None = None) -> None:
+    def compare_steps_from(self, origin: str, state: Any, start: int, steps: int, rows: Tensor | None = None) -> None:
         """Compare the predictions of some steps from a state, for the given rows of the data or for all.
 
         Args:

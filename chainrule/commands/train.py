@@ -33,7 +33,7 @@ def run(args: Namespace) -> int:
     model = build_model(args, data)
     parameters = sum(each.numel() for each in model.parameters())
     print_once(*(f"{data.source}: {note}" for note in data.messages))
-    if model.any_order and has_missing_values(data):
+    if model.can_choose_order and has_missing_values(data):
         print_once(f"{data.source}: values are missing; each update draws an order in which they come last (agnostic)")
     print_once(f"{model.display_name}, {parameters} parameters, on {len(data.train)} data")
     history = fit(model, data, out=args.out, resume=args.resume, **settings)

@@ -214,8 +214,8 @@ class Table(Domain):
         return f"column {self.columns[site].name!r}"
 
     def describe_size(self) -> str:
-        """Return the number of different rows in words: `12 outcomes`, or `outcomes without end`."""
-        return f"{self.size} outcomes" if self.size < math.inf else "outcomes without end"
+        """Return the number of different rows in words: `12 outcomes`, or `infinitely many outcomes`."""
+        return f"{self.size} outcomes" if self.size < math.inf else "infinitely many outcomes"
 
     def to_dict(self) -> dict[str, Any]:
         columns = [

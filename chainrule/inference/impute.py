@@ -13,7 +13,7 @@ from chainrule.errors import ChainruleError
 from chainrule.inference.conditioning import check_evidence, condition_for_draws, group_by_density
 from chainrule.inference.imputation import Imputation
 from chainrule.inference.particles import PARTICLES, run_smc, warn_if_collapsed
-from chainrule.inference.resampling import Resample, resample_equal, resample_weighted
+from chainrule.inference.resampling import Resample, resample_equal, resample_stratified
 from chainrule.models import Density, as_density
 from chainrule.progress import ProgressCallback, report_progress
 from chainrule.sampling import BATCH_SIZE, as_context, decode_batches, evaluating, move_context, select_context
@@ -76,7 +76,7 @@ def impute(
     """
     density = as_density(model)
     x, evidence = check_evidence(density, x, evidence)
-    resample = resample_equal if equal_weights else resample_weighted
+    resample = resample_equal if equal_weights else resample_stratified
     options = SamplingOptions(n, as_seed(seed), temperature, members, particles, batch_size, resample)
     rows = as_context(context, len(x))
     with report_progress(progress, "imputing", len(x) * n) as report:

@@ -50,7 +50,7 @@ def resample_equal(weights: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
     return resample_systematic(weights, n, float(noise[0])), torch.full((n,), 1 / n, dtype=torch.float64)
 
 
-def resample_weighted(weights: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+def resample_stratified(weights: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
     """Return one row from each of n equal parts of the particles, with the weight of the part, for noise [n].
 
     The weights then show how unequal the weights of all particles are, and expectations stay unbiased.

@@ -260,14 +260,14 @@ class AutoregressiveModel(Density):
 
         Make a new sampler after the weights have changed.
         """
-        fast = self.fast_sampler() if self._owns_fast_sampler() else None
+        fast = self.fast_sampler() if self._fast_sampler_matches() else None
         return RecomputingSampler(self) if fast is None else fast
 
     def fast_sampler(self) -> Sampler | None:
         """Return a sampler that is faster than recomputing, and equal to it (law 3); None without one."""
         return None
 
-    def _owns_fast_sampler(self) -> bool:
+    def _fast_sampler_matches(self) -> bool:
         """Return whether `fast_sampler` was written for the model's conditionals.
 
         It was, where the class that defines `fast_sampler` also defines or inherits each method that it repeats. A
@@ -290,12 +290,12 @@ class AutoregressiveModel(Density):
     """The name of the constructor's argument that sets the number of layers, such as "blocks"; empty without one."""
 
     @property
-    def any_order(self) -> bool:
+    def can_choose_order(self) -> bool:
         """Whether the model was trained for all orders, so that an order can be chosen."""
         return False
 
     @property
-    def is_order_agnostic(self) -> bool:
+    def trained_for_several_orders(self) -> bool:
         """Whether the model was trained for several orders, of which `order` is one."""
         return False
 

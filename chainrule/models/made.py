@@ -131,7 +131,7 @@ class MADE(AutoregressiveModel):
             return sum_sites(self._conditionals_through(self.domain.check(x), masks(order)).log_prob(x))
 
         def part(x: Tensor, known: Tensor, _: Tensor | None) -> Tensor:
-            if not self.any_order and not bool(order.is_prefix(known.cpu())):
+            if not self.can_choose_order and not bool(order.is_prefix(known.cpu())):
                 raise self.missing_values_error()
             conditionals = self._conditionals_through(self.domain.check(x), masks(order.with_first(known.cpu())))
             return sum_sites(conditionals.log_prob(x) * known)
@@ -144,7 +144,7 @@ class MADE(AutoregressiveModel):
         return order, hidden_degrees(self.domain.sites, self.hidden, generator(seed))
 
     @property
-    def any_order(self) -> bool:
+    def can_choose_order(self) -> bool:
         """Whether the model is trained for all orders, so that any order can be chosen."""
         return self.agnostic in ("order", "both") and self.num_masks is None
 
@@ -275,14 +275,14 @@ class MADE(AutoregressiveModel):
         self.check_members(members)
         source = seed if self.num_masks is None else self.seed
         drawn = [self._draw(number, source) for number in range(self.num_masks or members)]
-        if self.any_order:
+        if self.can_choose_order:
             drawn = [(order.with_first(evidence), key) for order, key in drawn]
         fitting = [self._member(*each) for each in drawn if bool(each[0].is_prefix(evidence))][:members]
         return Ensemble(fitting) if len(fitting) > 1 else next(iter(fitting), None)
 
     def trains_on(self, evidence: Tensor) -> bool:
         if self.num_masks is None:
-            return self.any_order or super().trains_on(evidence)
+            return self.can_choose_order or super().trains_on(evidence)
         return all(bool(self._draw(number, self.seed)[0].is_prefix(evidence)) for number in range(self.num_masks))
 
     def _draw(self, number: int, seed: int) -> tuple[Order, int]:
@@ -310,7 +310,7 @@ class MADE(AutoregressiveModel):
     # What the reports ask of a model.
 
     @property
-    def is_order_agnostic(self) -> bool:
+    def trained_for_several_orders(self) -> bool:
         return self.agnostic in ("order", "both")
 
     def layer_masks(self) -> dict[str, Tensor]:

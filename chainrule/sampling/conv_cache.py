@@ -11,7 +11,7 @@ from torch import Tensor
 from chainrule.layers.residual import ResidualBlock
 from chainrule.sampling.stack_cache import (
     ColourLinear,
-    StackCache,
+    StackStepper,
     centre_weights,
     gather,
     gather_indices,
@@ -54,7 +54,7 @@ class ResidualBuffers:
         self.whole = list(zip(*maps[1:], strict=True))
 
 
-class ResidualCache(StackCache):
+class ResidualStepper(StackStepper):
     """The cache of residual blocks: it keeps the inputs of their 3×3 convolutions.
 
     Args:

@@ -75,7 +75,7 @@ def _decode_in_loop(sampler: Sampler, state: Any, choose: ChooseValues, resample
 
     Such a loop draws by inverse CDF, and cannot resample data on the way.
     """
-    if isinstance(choose, InverseCDFDraw) and resample is None and sampler.has_own_loop():
+    if isinstance(choose, InverseCDFDraw) and resample is None and sampler.loop_matches_steps():
         return sampler.sample_remaining(state, choose)
     return None
 

@@ -16,13 +16,13 @@ from chainrule.layers.convolution import MaskedConv2d, add_position_bias
 from chainrule.layers.lstm import LSTMStack
 from chainrule.layers.residual import ResidualStack
 from chainrule.sampling.context import refuse_context
-from chainrule.sampling.conv_cache import ResidualCache
-from chainrule.sampling.lstm_cache import LSTMCache
+from chainrule.sampling.conv_cache import ResidualStepper
+from chainrule.sampling.lstm_cache import LSTMStepper
 from chainrule.sampling.sampler import Sampler, map_tensors
 from chainrule.sampling.schedules import Schedule
 from chainrule.sampling.stack_cache import (
-    EmptyCache,
-    StackCache,
+    EmptyStepper,
+    StackStepper,
     centre_weights,
     colour_slices,
     gather,
@@ -141,7 +141,7 @@ class ImageSampler(Sampler):
         self.orientation, self.network = orientation, network
         colours, height, width = self.shape = orientation.sites(domain).shape
         self.pixels = torch.split(torch.cat(list(pixels)).to(device), [len(each) for each in pixels])
-        self.stack = make_stack_cache(network.stack, colours, height, width, self.pixels)
+        self.stack = make_stepper(network.stack, colours, height, width, self.pixels)
         self.indices = gather_indices(neighbours(height, width, first.offsets), self.pixels)
         self.weight, self.bias = neighbour_weights(first), first.bias.detach()
         position = network.position
@@ -251,9 +251,9 @@ class ImageSampler(Sampler):
         return torch.addmm(bias, buffers.head, weight)
 
 
-def make_stack_cache(
+def make_stepper(
     stack: ResidualStack | LSTMStack, colours: int, height: int, width: int, pixels: Sequence[Tensor]
-) -> StackCache:
+) -> StackStepper:
     """Return the cache of a stack of layers.
 
     Args:
@@ -261,8 +261,8 @@ def make_stack_cache(
         pixels: of each step, int64 [k].
     """
     if isinstance(stack, LSTMStack):
-        return LSTMCache(stack, colours, height, width, pixels) if len(stack.blocks) else EmptyCache()
-    return ResidualCache(stack.blocks, height, width, pixels) if len(stack) else EmptyCache()
+        return LSTMStepper(stack, colours, height, width, pixels) if len(stack.blocks) else EmptyStepper()
+    return ResidualStepper(stack.blocks, height, width, pixels) if len(stack) else EmptyStepper()
 
 
 class RowConv:

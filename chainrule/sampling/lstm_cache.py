@@ -13,7 +13,7 @@ from chainrule.layers.masks import colour_groups
 from chainrule.layers.scan import lstm_states
 from chainrule.sampling.stack_cache import (
     ColourLinear,
-    StackCache,
+    StackStepper,
     gather,
     gather_indices,
     split_buffers,
@@ -74,7 +74,7 @@ class LSTMBuffers:
         self.whole = list(zip(self.z, more[1] if more else self.hidden, self.outputs, strict=True))
 
 
-class LSTMCache(StackCache):
+class LSTMStepper(StackStepper):
     """The cache of recurrent layers. Where they are bidirectional, the scan from the right runs once a row.
 
     Args:

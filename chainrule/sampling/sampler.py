@@ -97,7 +97,7 @@ class Sampler(ABC):
         """
         return map_tensors(state, lambda tensor: tensor[rows.to(tensor.device)])
 
-    def has_own_loop(self) -> bool:
+    def loop_matches_steps(self) -> bool:
         """Return whether `sample_remaining` was written for these steps, and not for those of a base class."""
         return belongs_with(type(self), "sample_remaining", ("init_state", "prefill", "predict", "step", "reorder"))
 

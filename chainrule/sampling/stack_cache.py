@@ -84,7 +84,7 @@ def split_buffers(maps: Tensor, sizes: list[int]) -> list[Sequence[Tensor]]:
     return [mine.unbind(0) for mine in torch.split(maps, sizes, -1)]
 
 
-class StackCache(ABC):
+class StackStepper(ABC):
     """The incremental cache of a stack of layers. It holds prepared weights and no state.
 
     The features of the pixels so far are maps [layers, n, P + 1, features], into which each step writes its pixels. The
@@ -123,7 +123,7 @@ class StackCache(ABC):
         """Write the features of the step's pixels into the maps."""
 
 
-class EmptyCache(StackCache):
+class EmptyStepper(StackStepper):
     """The cache of a stack without layers."""
 
     def init_maps(self, n: int) -> None:

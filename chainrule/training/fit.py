@@ -23,7 +23,7 @@ from chainrule.training.history import History
 from chainrule.training.process_group import ProcessGroup, join_process_group
 from chainrule.training.run import Run
 from chainrule.training.run_folder import RunFolder
-from chainrule.training.settings import EPOCHS, Optimiser, Precision, Schedule, Settings
+from chainrule.training.settings import EPOCHS, Optimiser, Precision, LRSchedule, Settings
 from chainrule.training.stop_request import StopRequest
 from chainrule.training.trainer import Trainer
 from chainrule.training.training_data import TrainingData, as_training_data
@@ -47,7 +47,7 @@ def fit(
     updates: int | None = None,
     optimiser: Optimiser = "adamw",
     lr: float = 1e-3,
-    schedule: Schedule = "cosine",
+    schedule: LRSchedule = "cosine",
     warmup: int = 100,
     weight_decay: float = 0.0,
     clip: float = 1.0,
@@ -181,7 +181,7 @@ def _resolve_precision(
 
     def is_bfloat16() -> bool:
         recorded = None if resumed is None else resumed.recorded_setting("precision")
-        return (recorded or settings.resolved(model).precision) == "bfloat16"
+        return (recorded or settings.with_resolved_precision(model).precision) == "bfloat16"
 
     if settings.precision != "auto":
         return settings

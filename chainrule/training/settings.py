@@ -14,7 +14,7 @@ from chainrule.hardware import has_bfloat16
 from chainrule.models import AutoregressiveModel
 
 Optimiser = Literal["adamw", "sgd", "rmsprop", "adagrad", "adadelta"]
-Schedule = Literal["cosine", "constant"]
+LRSchedule = Literal["cosine", "constant"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
 EPOCHS = 20
@@ -57,7 +57,7 @@ class Settings:
     updates: int | None = None
     optimiser: Optimiser = "adamw"
     lr: float = 1e-3
-    schedule: Schedule = "cosine"
+    schedule: LRSchedule = "cosine"
     warmup: int = 100
     weight_decay: float = 0.0
     clip: float = 1.0
@@ -86,7 +86,7 @@ class Settings:
         if not isinstance(self.device, str):
             raise ChainruleError(f"device must be a name such as 'cpu', not {self.device!r}")
 
-    def resolved(self, model: AutoregressiveModel) -> Settings:
+    def with_resolved_precision(self, model: AutoregressiveModel) -> Settings:
         """Return these settings with the precision that `auto` stands for, for this model on its device."""
         if self.precision != "auto":
             return self
@@ -126,7 +126,7 @@ OPTIONAL = ("epochs", "updates", "patience")
 REALS = {"lr": (True, MAX_REAL), "clip": (True, MAX_REAL), "weight_decay": (False, MAX_REAL), "ema": (False, 1.0)}
 """Whether each real setting must be positive (else it may be 0), and the number that it must be below."""
 
-CHOICES = {"optimiser": get_args(Optimiser), "schedule": get_args(Schedule), "precision": get_args(Precision)}
+CHOICES = {"optimiser": get_args(Optimiser), "schedule": get_args(LRSchedule), "precision": get_args(Precision)}
 
 
 def _check_integer(name: str, value: Any, minimum: int | None) -> int:

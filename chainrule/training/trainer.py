@@ -81,7 +81,7 @@ class Trainer:
         valid: Split | None,
         process_group: ProcessGroup,
     ) -> None:
-        self.settings, self.process_group = settings.resolved(model), process_group
+        self.settings, self.process_group = settings.with_resolved_precision(model), process_group
         self.train, self.valid = train, valid
         self.model = model.train()
         self.parallel_model = process_group.parallelize(model)

@@ -190,7 +190,7 @@ def test_a_model_that_looks_values_up_is_tested_by_perturbation(shift):
 def test_a_leak_that_a_zero_weight_hides_is_found_with_perturbed_weights():
     report = run_check(build(lambda: Residual(GRAY, zero=True)), GRAY)
     assert len(report.leaks) == 20
-    assert not report.dependence.own_weights.diagonal().any()
+    assert not report.dependence.matrix_at_own_weights.diagonal().any()
     assert report.to_dict()["only_with_perturbed_weights"]
     assert "once the weights are perturbed" in str(report)
 

@@ -61,7 +61,7 @@ def test_the_laws_of_densities_hold_for_ensembles(name):
         "5 save and load",
         "5 batch independence",
     ]
-    assert "check its members" in report.findings[0].detail
+    assert "check its components" in report.findings[0].detail
 
 
 def test_the_report_says_what_was_tested():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from chainrule.inference.resampling import effective_sample_size, resample_equal, resample_systematic, resample_weighted
+from chainrule.inference.resampling import effective_sample_size, resample_equal, resample_systematic, resample_stratified
 
 
 def test_systematic_resampling_draws_rows_in_proportion_to_their_weights():
@@ -24,7 +24,7 @@ def test_resampling_keeps_expectations():
     weights = torch.rand(64, generator=torch.Generator().manual_seed(0)).double()
     weights /= weights.sum()
     values = torch.arange(64.0).double()
-    for resample in (resample_equal, resample_weighted):
+    for resample in (resample_equal, resample_stratified):
         means = []
         for seed in range(400):
             rows, share = resample(weights, torch.rand(8, generator=torch.Generator().manual_seed(seed)).double())

@@ -137,8 +137,8 @@ def test_a_sampler_that_changes_a_step_does_not_use_the_compiled_loop(name):
     model = MADE(Binary((5,)), hidden=(8,))
     changed = type("Changed", (MLPSampler,), {name: lambda *args: getattr(MLPSampler, name)(*args)})
     sampler = changed(model._sampling_plan, model.sampler().network.layers)
-    assert model.sampler().has_own_loop()
-    assert not sampler.has_own_loop()
+    assert model.sampler().loop_matches_steps()
+    assert not sampler.loop_matches_steps()
 
 
 def test_a_model_without_a_fast_sampler_recomputes():

@@ -56,11 +56,11 @@ def pixelcnn() -> cr.PixelCNN:
 )
 def test_auto_is_bfloat16_where_model_and_machine_are_suitable(model, expected, native):
     native(False)
-    assert Settings().resolved(model()).precision == "float32"
+    assert Settings().with_resolved_precision(model()).precision == "float32"
     native(True)
-    assert Settings().resolved(model()).precision == expected
+    assert Settings().with_resolved_precision(model()).precision == expected
     for precision in ("float32", "bfloat16"):
-        assert Settings(precision=precision).resolved(model()) == Settings(precision=precision)
+        assert Settings(precision=precision).with_resolved_precision(model()) == Settings(precision=precision)
 
 
 def test_torch_tells_whether_the_machine_has_bfloat16(monkeypatch):

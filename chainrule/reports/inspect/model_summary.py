@@ -166,7 +166,7 @@ def describe_model(model: AutoregressiveModel) -> str:
 
 def describe_order(model: AutoregressiveModel) -> str:
     """Return the name of the model's order or its first sites, and whether the model has other orders too."""
-    return f"{_describe_own_order(model)}{', of a family of orders' if model.is_order_agnostic else ''}"
+    return f"{_describe_own_order(model)}{', of a family of orders' if model.trained_for_several_orders else ''}"
 
 
 def _describe_own_order(model: AutoregressiveModel) -> str:
