@@ -147,10 +147,8 @@ def describe(model: Density) -> dict[str, Any]:
         raise ChainruleError(f"another class has the name {name}, so this one cannot be saved; rename it")
     try:
         arguments = model.arguments
-    except (AttributeError, RecursionError) as error:
-        raise ChainruleError(
-            f"{name} cannot be saved: its constructor must name each argument and keep it as an attribute ({error})"
-        ) from None
+    except ChainruleError as error:
+        raise ChainruleError(f"{name} cannot be saved: {error}") from None
     description = {"class": name, **{argument: _to_json(value, model.domain) for argument, value in arguments.items()}}
     try:
         json.dumps(description)

@@ -103,7 +103,7 @@ def run_command(name: str, argv: list[str]) -> int:
     from jsonargparse import ArgumentError
 
     from chainrule.commands.options.parser import explain, make_parser
-    from chainrule.errors import ChainruleError, TrainingStopped
+    from chainrule.errors import ChainruleError, MissingValuesError, TrainingStopped
 
     try:
         parser = make_parser(name, COMMANDS[name], argv)
@@ -114,6 +114,8 @@ def run_command(name: str, argv: list[str]) -> int:
             help_line = "" if message.endswith("?") else f"; {parser.prog} --help lists the options"
             return report_error(f"{message}{help_line}")
         return int(import_module(f"chainrule.commands.{name}").run(args))
+    except MissingValuesError as error:
+        return report_error(f"{error} (train with --model.agnostic order)")
     except ChainruleError as error:
         return report_error(str(error))
     except TrainingStopped as error:

@@ -15,6 +15,10 @@ class ChainruleError(ValueError):
     """
 
 
+class MissingValuesError(ChainruleError):
+    """Values are missing, and the model has no order that begins with the observed values."""
+
+
 class TrainingStopped(RuntimeError):
     """Training ended before its last epoch; the message says where it stopped and which weights the model has.
 

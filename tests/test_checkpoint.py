@@ -159,9 +159,13 @@ UNSAVABLE = {
     "a circle": (lambda: UserModel(cr.Binary((2,)), more=circle()), "Circular reference"),
     "an argument not kept": (
         lambda: Forgetful(cr.Binary((2,))),
-        "Forgetful cannot be saved: its constructor must name",
+        "Forgetful cannot be saved: the constructor of Forgetful does not keep its argument width as an attribute; "
+        "set self.width = width",
     ),
-    "arguments without names": (lambda: Loose(cr.Binary((2,))), "Loose cannot be saved: its constructor must name"),
+    "arguments without names": (
+        lambda: Loose(cr.Binary((2,))),
+        "Loose cannot be saved: the constructor of Loose must name each of its arguments",
+    ),
 }
 
 

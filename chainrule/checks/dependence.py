@@ -40,7 +40,7 @@ class Dependence:
     Attributes:
         matrix: bool [D, D], True at [i, j] if the conditional of site i depends on the value of site j, with the
             model's own weights or with perturbed weights.
-        matrix_at_own_weights: the same matrix, measured with the model's own weights only.
+        matrix_at_own_weights: the same matrix, measured at the model's own weights only.
         no_gradient: the reason why gradients were not measured; empty if they were.
     """
 

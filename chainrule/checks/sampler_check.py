@@ -136,7 +136,9 @@ class SamplerComparison:
     def check_reorder(self, groups: int) -> None:
         """Check that `reorder` returns the states of the given rows, in their order and with repetitions."""
         rows = torch.tensor([1, 0, 1])
-        self.compare_steps_from("reorder", self.sampler.reorder(self.prefill(groups), rows), groups, STEPS_AFTER_PREFIX, rows)
+        self.compare_steps_from(
+            "reorder", self.sampler.reorder(self.prefill(groups), rows), groups, STEPS_AFTER_PREFIX, rows
+        )
 
     def compare_steps_from(self, origin: str, state: Any, start: int, steps: int, rows: Tensor | None = None) -> None:
         """Compare the predictions of some steps from a state, for the given rows of the data or for all.

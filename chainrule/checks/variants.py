@@ -60,7 +60,9 @@ def require_autoregressive(model: Density) -> AutoregressiveModel:
         CheckNotRun: the model has no order and no conditionals.
     """
     if not isinstance(model, AutoregressiveModel):
-        raise CheckNotRun(f"an {type(model).__name__} has no order and no conditionals of its own: check its components")
+        raise CheckNotRun(
+            f"an {type(model).__name__} has no order and no conditionals of its own: check its components"
+        )
     return model
 
 

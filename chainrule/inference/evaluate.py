@@ -19,7 +19,7 @@ from chainrule.formatting import with_error
 from chainrule.inference.conditioning import group_by_density
 from chainrule.models import Density, as_density, observed_mask
 from chainrule.progress import ProgressCallback, report_progress
-from chainrule.sampling import as_context, evaluating, move_context, select_context
+from chainrule.sampling import as_context, evaluating, move_context, select_context, with_context
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -154,7 +154,10 @@ def compute_log_probs(
                     values, known = x[batch].to(density.device), observed[batch]
                     its = move_context(select_context(context, batch), density.device)
                     whole = bool(known.all())
-                    nats = exact.log_prob(values, its) if whole else exact.log_marginal(values, known, its)
+                    if whole:
+                        nats = with_context(exact.log_prob, values, context=its)
+                    else:
+                        nats = with_context(exact.log_marginal, values, known, context=its)
                     log_probs[batch] = nats.cpu().double()
                     report(len(batch))
     return log_probs

@@ -22,8 +22,9 @@ class Imputation:
         ancestors: int64 [m], the number of first particles that have descendants among the last particles; n where the
             draws are exact.
         log_evidence: float64 [m], log p(evidence) in nats: exact, or estimated by the particles.
-        exact: bool [m], whether the draws come from p(missing | evidence) itself: that of the member of a family, or of
-            the components of an ensemble, whose orders begin with the evidence.
+        exact: bool [m], whether the draws come from p(missing | evidence) itself, and not from particles: that of the
+            member of a family, or of the components of an ensemble, whose orders begin with the evidence. At another
+            temperature than 1 they are decoded alike, from the conditionals at this temperature.
         domain: of the data.
     """
 

@@ -16,7 +16,15 @@ from chainrule.inference.particles import PARTICLES, run_smc, warn_if_collapsed
 from chainrule.inference.resampling import Resample, resample_equal, resample_stratified
 from chainrule.models import Density, as_density
 from chainrule.progress import ProgressCallback, report_progress
-from chainrule.sampling import BATCH_SIZE, as_context, decode_batches, evaluating, move_context, select_context
+from chainrule.sampling import (
+    BATCH_SIZE,
+    as_context,
+    decode_batches,
+    evaluating,
+    move_context,
+    select_context,
+    with_context,
+)
 from chainrule.seeding import Seed, as_seed, site_noise
 
 RESAMPLING = 2
@@ -167,7 +175,8 @@ def _impute_exactly(
     with evaluating(density):
         for batch in torch.split(rows, options.batch_size):
             of_batch = move_context(select_context(context, batch), density.device)
-            log_marginal = density.log_marginal(x[batch].to(density.device), evidence[batch].flatten(1), of_batch)
+            values, known = x[batch].to(density.device), evidence[batch].flatten(1)
+            log_marginal = with_context(density.log_marginal, values, known, context=of_batch)
             result.log_evidence[batch] = log_marginal.cpu().double()
 
 

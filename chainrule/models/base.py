@@ -5,18 +5,48 @@ from __future__ import annotations
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
 
 from chainrule.distributions import Distributions
 from chainrule.domains import ArrayLike, Domain, Order, as_tensor, encode_as
-from chainrule.errors import ChainruleError
+from chainrule.errors import ChainruleError, MissingValuesError
 from chainrule.hardware import sum_dtype
 from chainrule.progress import ProgressCallback, report_progress
-from chainrule.sampling import BATCH_SIZE, RecomputingSampler, Sampler, as_context, belongs_with, decode_batches
+from chainrule.sampling import (
+    BATCH_SIZE,
+    RecomputingSampler,
+    Sampler,
+    as_context,
+    belongs_with,
+    decode_batches,
+    refuse_context,
+    with_context,
+)
 from chainrule.seeding import Seed, as_seed
+
+
+class RequiredAttribute:
+    """Stand for an attribute that a model's constructor must set: reading it before raises ChainruleError.
+
+    An attribute of the instance hides it, so that reading the attribute costs nothing more.
+
+    Args:
+        meaning: what the attribute is, with an example.
+    """
+
+    def __init__(self, meaning: str) -> None:
+        self.meaning = meaning
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, model: object, owner: type) -> RequiredAttribute:
+        if model is None:
+            return self
+        raise ChainruleError(f"this {owner.__name__} has no {self.name}; set self.{self.name} to {self.meaning}")
 
 
 class Density(nn.Module, ABC):
@@ -28,7 +58,7 @@ class Density(nn.Module, ABC):
         domain: the space of a datum.
     """
 
-    domain: Domain
+    domain: Domain = cast(Domain, RequiredAttribute("the space of a datum, such as Binary((28, 28))"))
     classes: ClassVar[dict[str, type[Density]]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -92,6 +122,14 @@ class Density(nn.Module, ABC):
             raise ChainruleError(f"the number of members must be 1, not {n}")
         return 1
 
+    def check_attributes(self) -> None:
+        """Check that the constructor has set the attributes that every density needs.
+
+        Raises:
+            ChainruleError: it has not.
+        """
+        _ = self.domain
+
     @property
     def components(self) -> Sequence[Density]:
         """The densities whose probabilities this density averages; empty for a density with an order of its own."""
@@ -103,7 +141,8 @@ class Density(nn.Module, ABC):
         Raises:
             ChainruleError: a density without an order of its own.
         """
-        raise ChainruleError(f"{self.display_name} has no order of its own; make a sampler of one of its components")
+        remedy = "; make a sampler of one of its components" if self.components else ""
+        raise ChainruleError(f"{self.display_name} has no order of its own, and so no sampler{remedy}")
 
     def sample(
         self,
@@ -155,22 +194,26 @@ class Density(nn.Module, ABC):
         Raises:
             ChainruleError: missing values, and no order that begins with the observed values.
         """
-        return log_prob_by_pattern(x, context, self.log_prob, self._log_prob_of_observed)
+
+        def whole(x: Tensor, context: Tensor | None) -> Tensor:
+            return with_context(self.log_prob, x, context=context)
+
+        return log_prob_by_pattern(x, context, whole, self._log_prob_of_observed)
 
     def _log_prob_of_observed(self, x: Tensor, evidence: Tensor, context: Tensor | None) -> Tensor:
         """Return `log_marginal` of this evidence, bool [D], by a density that is exact on it."""
         density = self.condition(evidence.cpu())
         if density is None:
             raise self.missing_values_error()
-        return density.log_marginal(x, evidence, context)
+        return with_context(density.log_marginal, x, evidence, context=context)
 
     def trains_on(self, evidence: Tensor) -> bool:
         """Return whether training takes data of which only these sites, bool [D], are observed."""
         return self.condition(evidence) is not None
 
-    def missing_values_error(self) -> ChainruleError:
+    def missing_values_error(self) -> MissingValuesError:
         """Return the error to raise where values are missing and no order of the model begins with the others."""
-        return ChainruleError(
+        return MissingValuesError(
             f"values are missing, and no order of this {type(self).__name__} begins with the others; take a model that "
             "was trained for all orders, with agnostic='order' and without a number of masks, or drop these rows"
         )
@@ -200,8 +243,25 @@ class Density(nn.Module, ABC):
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """The constructor's arguments, by name."""
-        return {name: getattr(self, name) for name in list(inspect.signature(type(self)).parameters)}
+        """The constructor's arguments, by name.
+
+        Raises:
+            ChainruleError: the constructor does not keep an argument, or takes arguments without names.
+        """
+        return {each.name: self._kept_argument(each) for each in inspect.signature(type(self)).parameters.values()}
+
+    def _kept_argument(self, parameter: inspect.Parameter) -> Any:
+        """Return the attribute of the same name as an argument of the constructor."""
+        name, cls = parameter.name, type(self).__name__
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            raise ChainruleError(f"the constructor of {cls} must name each of its arguments in place of {parameter}")
+        try:
+            return getattr(self, name)
+        except (AttributeError, RecursionError):  # recursion: an argument with the name of the property
+            # Not an AttributeError: within a property, nn.Module would report the property itself as missing.
+            raise ChainruleError(
+                f"the constructor of {cls} does not keep its argument {name} as an attribute; set self.{name} = {name}"
+            ) from None
 
 
 class AutoregressiveModel(Density):
@@ -215,11 +275,11 @@ class AutoregressiveModel(Density):
         order: the permutation of the sites.
     """
 
-    order: Order
-    methods_of_fast_sampler: ClassVar[tuple[str, ...]] = ("conditionals", "encode")
+    order: Order = cast(Order, RequiredAttribute("the order of the sites, such as raster(domain)"))
+    methods_of_fast_sampler: ClassVar[tuple[str, ...]] = ("conditionals", "predict_conditionals", "encode")
     """The methods that the fast sampler repeats. A class that changes one of them needs a fast sampler of its own."""
     trains_in_bfloat16: ClassVar[bool] = False
-    """Whether training in bfloat16 was measured to be as good as in float32, on data of levels."""
+    """Whether data of levels may train in bfloat16: on binary data it was measured to be as good as float32."""
 
     arguments_for_missing_values: ClassVar[Mapping[str, Any]] = {}
     """The constructor's arguments with which the model can be trained on any missing values; empty without such."""
@@ -233,8 +293,35 @@ class AutoregressiveModel(Density):
         """
 
     def predict_conditionals(self, x: Tensor, context: Tensor | None) -> Distributions:
-        """Return `conditionals`, called without the argument `context` where there is no context."""
-        return self.conditionals(x) if context is None else self.conditionals(x, context)
+        """Return `conditionals`, called without the argument `context` where there is no context.
+
+        Raises:
+            ChainruleError: a context for a model that takes none, or `conditionals` returns no distributions.
+        """
+        try:
+            conditionals = with_context(self.conditionals, x, context=context)
+        except TypeError:
+            if not self._takes_context():
+                refuse_context(context)
+            raise
+        if not isinstance(conditionals, Distributions):
+            raise ChainruleError(
+                f"conditionals of this {type(self).__name__} returns a {type(conditionals).__name__}, not "
+                "distributions; return domain.conditionals(params)"
+            )
+        return conditionals
+
+    def _takes_context(self) -> bool:
+        """Return whether `conditionals` can be called with a second positional argument."""
+        try:
+            inspect.signature(self.conditionals).bind(None, None)
+        except TypeError:
+            return False
+        return True
+
+    def check_attributes(self) -> None:
+        super().check_attributes()
+        _ = self.order
 
     def log_prob(self, x: ArrayLike, context: Tensor | None = None) -> Tensor:
         x = self.domain.check(x)
@@ -325,7 +412,7 @@ def as_density(model: nn.Module) -> Density:
     """Return the density itself, or the density within a wrapper (`DataParallel`, `torch.compile`).
 
     Raises:
-        ChainruleError: no density.
+        ChainruleError: no density, or one without a domain, or an autoregressive model without an order.
     """
     inner = model
     while not isinstance(inner, Density):
@@ -333,6 +420,7 @@ def as_density(model: nn.Module) -> Density:
         if not isinstance(wrapped, nn.Module):
             raise ChainruleError(f"a model of chainrule is needed, and a {type(model).__name__} is none")
         inner = wrapped
+    inner.check_attributes()
     return inner
 
 

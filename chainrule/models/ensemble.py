@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from chainrule.domains import ArrayLike
 from chainrule.errors import ChainruleError
 from chainrule.models.base import Density
+from chainrule.sampling import with_context
 
 
 class Ensemble(Density):
@@ -65,6 +66,8 @@ class Ensemble(Density):
         Raises:
             ChainruleError: n < 1, or more members than a component has.
         """
+        if n < 1:
+            raise ChainruleError(f"the number of members must be at least 1, not {n}")
         counts = [model.check_members(n) for model in self.components if model.has_members]
         return min((count for count in counts if count is not None), default=None)
 
@@ -73,10 +76,12 @@ class Ensemble(Density):
         return max(model.bytes_per_datum for model in self.components)
 
     def log_prob(self, x: ArrayLike, context: Tensor | None = None) -> Tensor:
-        return self._average([model.log_prob(x, context) for model in self.components])
+        return self._average([with_context(model.log_prob, x, context=context) for model in self.components])
 
     def log_marginal(self, x: ArrayLike, evidence: Tensor, context: Tensor | None = None) -> Tensor:
-        return self._average([model.log_marginal(x, evidence, context) for model in self.components])
+        return self._average(
+            [with_context(model.log_marginal, x, evidence, context=context) for model in self.components]
+        )
 
     def condition(self, evidence: Tensor, *, members: int = 1, seed: int = 0) -> Density | None:
         """Return the average of its conditioned components; None where one of them has no such density."""

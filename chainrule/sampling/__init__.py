@@ -1,7 +1,7 @@
 """Sampling: schedules, the decode loop, draws, and samplers with their incremental caches."""
 
 from chainrule.sampling.batches import BATCH_SIZE, choose_components, decode_batches
-from chainrule.sampling.context import as_context, move_context, refuse_context, select_context
+from chainrule.sampling.context import as_context, move_context, refuse_context, select_context, with_context
 from chainrule.sampling.decode import ResampleHook, decode
 from chainrule.sampling.draws import ChooseValues, InverseCDFDraw
 from chainrule.sampling.image_sampler import ImageNetwork, ImageSampler
@@ -36,4 +36,5 @@ __all__ = [
     "sequential_schedule",
     "slope",
     "wavefront",
+    "with_context",
 ]

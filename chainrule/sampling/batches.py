@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from chainrule.domains import Domain
 from chainrule.progress import ProgressCallback
-from chainrule.sampling.context import move_context, select_context
+from chainrule.sampling.context import move_context, select_context, with_context
 from chainrule.sampling.decode import decode
 from chainrule.sampling.draws import InverseCDFDraw
 from chainrule.sampling.sampler import Sampler, evaluating
@@ -124,7 +124,7 @@ def choose_components(
         yield density, torch.arange(len(x))
         return
     log_marginals = [
-        each.log_marginal(x.to(each.device), evidence, move_context(context, each.device))
+        with_context(each.log_marginal, x.to(each.device), evidence, context=move_context(context, each.device))
         for each in density.components
     ]
     weights = torch.stack(log_marginals, -1).cpu().double().softmax(-1)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 import torch
 from torch import Tensor
 
 from chainrule.domains import ArrayLike
 from chainrule.errors import ChainruleError
+
+T = TypeVar("T")
 
 
 def as_context(context: ArrayLike | None, n: int) -> Tensor | None:
@@ -26,6 +31,18 @@ def as_context(context: ArrayLike | None, n: int) -> Tensor | None:
         found = "a single value" if rows.ndim == 0 else f"{len(rows)} rows"
         raise ChainruleError(f"the context needs one row for each of the {n} data, and it has {found}")
     return rows
+
+
+def with_context(method: Callable[..., T], *arguments: Any, context: Tensor | None) -> T:
+    """Call a method of a model, without the argument `context` where there is no context.
+
+    A model of a user's own that takes no context may leave the argument out of its methods.
+
+    Example:
+        >>> with_context(lambda x: x + 1, 2, context=None)
+        3
+    """
+    return method(*arguments) if context is None else method(*arguments, context)
 
 
 def refuse_context(context: Tensor | None) -> None:

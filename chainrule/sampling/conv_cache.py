@@ -1,4 +1,4 @@
-"""The incremental cache of PixelCNN's residual blocks."""
+"""The stepper of PixelCNN's residual blocks, and the layout of its cache."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class ResidualBuffers:
 
 
 class ResidualStepper(StackStepper):
-    """The cache of residual blocks: it keeps the inputs of their 3×3 convolutions.
+    """Compute residual blocks step by step; the cache is the inputs of their 3×3 convolutions.
 
     Args:
         blocks: at least one block.

@@ -19,7 +19,6 @@ ResampleHook = Callable[[], Tensor | None]
 """Returns, after each group, the rows of data to go on with, int64 [n]; None for all rows as they are."""
 
 
-@torch.no_grad()
 def decode(
     sampler: Sampler,
     n: int,
@@ -52,7 +51,7 @@ def decode(
     x = torch.zeros(n, sampler.domain.sites, dtype=sampler.domain.dtype, device=sampler.device)
     count = ProgressCounter(progress, n, sampler.domain.sites)
     groups = 0 if prefix is None else groups
-    with torch.autocast(sampler.device.type, enabled=False):
+    with sampler.evaluating():
         if prefix is None or groups == 0:
             state = sampler.init_state(n, context)
         else:

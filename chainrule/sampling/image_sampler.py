@@ -254,7 +254,7 @@ class ImageSampler(Sampler):
 def make_stepper(
     stack: ResidualStack | LSTMStack, colours: int, height: int, width: int, pixels: Sequence[Tensor]
 ) -> StackStepper:
-    """Return the cache of a stack of layers.
+    """Return the stepper of a stack of layers.
 
     Args:
         colours, height, width: of the turned images.

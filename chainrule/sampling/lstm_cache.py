@@ -1,4 +1,4 @@
-"""The incremental cache of PixelRNN's recurrent layers."""
+"""The stepper of PixelRNN's recurrent layers, and the layout of its cache."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class LSTMBuffers:
 
 
 class LSTMStepper(StackStepper):
-    """The cache of recurrent layers. Where they are bidirectional, the scan from the right runs once a row.
+    """Compute recurrent layers step by step. Where they are bidirectional, the scan from the right runs once a row.
 
     Args:
         stack: with at least one block.

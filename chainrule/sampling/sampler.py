@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Protocol
 
@@ -24,7 +24,7 @@ def belongs_with(cls: type, name: str, others: Sequence[str]) -> bool:
     """Return whether the class that defines `name` also defines, or inherits, each of the other attributes.
 
     It does not where a subclass or a mixin has changed one of the others: then the old `name` does not belong with the
-    new definition.
+    new definition. Nor does a mixin count that defines `name` alone, since it does not say for which class.
 
     Example:
         >>> class Base:
@@ -47,7 +47,8 @@ def _defining_class(cls: type, name: str) -> type:
 class Sampler(ABC):
     """Give the conditionals of one group of sites after the other, each from the values of the groups before.
 
-    A sampler reads the weights when it is made: make a new one after the weights have changed.
+    A sampler prepares the weights when it is made. After the weights have changed, make a new sampler: the draws of the
+    old one mean nothing.
 
     Args:
         domain: the space of a datum.
@@ -97,9 +98,17 @@ class Sampler(ABC):
         """
         return map_tensors(state, lambda tensor: tensor[rows.to(tensor.device)])
 
+    def evaluating(self) -> AbstractContextManager[None]:
+        """Return the context manager in which `decode` runs the sampler: without gradients and without autocast.
+
+        A sampler that calls its model returns `evaluating(model)`, which also puts the model in evaluation mode.
+        """
+        return _without_gradients(self.device)
+
     def loop_matches_steps(self) -> bool:
         """Return whether `sample_remaining` was written for these steps, and not for those of a base class."""
-        return belongs_with(type(self), "sample_remaining", ("init_state", "prefill", "predict", "step", "reorder"))
+        steps = ("init_state", "prefill", "predict", "step", "reorder")
+        return belongs_with(type(self), "sample_remaining", steps) and not any(name in vars(self) for name in steps)
 
     def sample_remaining(self, state: Any, draw: InverseCDFDraw) -> Tensor | None:  # noqa: ARG002
         """Draw all remaining groups in a compiled loop, with the values that `draw` would choose.
@@ -166,15 +175,24 @@ class RecomputingSampler(Sampler):
         state.x.flatten(1)[:, sites] = x.to(state.x).flatten(1)[:, sites]
         return PartialData(state.x, groups, context)
 
+    def evaluating(self) -> AbstractContextManager[None]:
+        return evaluating(self.model)
+
     def predict(self, state: PartialData) -> Distributions:
-        with evaluating(self.model):
-            conditionals = self.model.predict_conditionals(state.x, state.context)
+        conditionals = self.model.predict_conditionals(state.x, state.context)
         return conditionals.select_sites(self.schedule[state.step])
 
     def step(self, state: PartialData, values: Tensor) -> PartialData:
         x = state.x.clone()
         x.flatten(1)[:, self.schedule[state.step].to(x.device)] = values.to(x)
         return PartialData(x, state.step + 1, state.context)
+
+
+@contextmanager
+def _without_gradients(device: torch.device) -> Iterator[None]:
+    """Record no gradients within the block, and use no autocast."""
+    with torch.no_grad(), torch.autocast(device.type, enabled=False):
+        yield
 
 
 class Switchable(Protocol):
@@ -197,7 +215,7 @@ def evaluating(model: Switchable) -> Iterator[None]:
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
-        with torch.no_grad(), torch.autocast(model.device.type, enabled=False):
+        with _without_gradients(model.device):
             yield
     finally:
         for module, training in modes.items():

@@ -1,4 +1,6 @@
-"""The incremental caches of image layers: each step computes the features of a few pixels, one colour after the other.
+"""Steppers of image layers: each step computes the features of a few pixels, one colour after the other.
+
+A stepper holds prepared weights and computes step by step; the maps that it fills are the incremental cache.
 
 When a step begins, the features of other pixels that the layers read are gathered for all layers at once, and enter by
 one product. Then the colours of the step's pixels go through the layers one after the other, each with the rows of the
@@ -85,10 +87,10 @@ def split_buffers(maps: Tensor, sizes: list[int]) -> list[Sequence[Tensor]]:
 
 
 class StackStepper(ABC):
-    """The incremental cache of a stack of layers. It holds prepared weights and no state.
+    """Compute a stack of layers step by step. It holds prepared weights and no state.
 
-    The features of the pixels so far are maps [layers, n, P + 1, features], into which each step writes its pixels. The
-    intermediate results of a step, which may go through several colours, are in buffers of their own.
+    The cache is its maps [layers, n, P + 1, features]: the features of the pixels so far, into which each step writes
+    its pixels. The intermediate results of a step, which may go through several colours, are in buffers of their own.
     """
 
     @abstractmethod
@@ -124,7 +126,7 @@ class StackStepper(ABC):
 
 
 class EmptyStepper(StackStepper):
-    """The cache of a stack without layers."""
+    """Compute a stack without layers: the output is the input, and there is no cache."""
 
     def init_maps(self, n: int) -> None:
         pass

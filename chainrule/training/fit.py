@@ -23,7 +23,7 @@ from chainrule.training.history import History
 from chainrule.training.process_group import ProcessGroup, join_process_group
 from chainrule.training.run import Run
 from chainrule.training.run_folder import RunFolder
-from chainrule.training.settings import EPOCHS, Optimiser, Precision, LRSchedule, Settings
+from chainrule.training.settings import EPOCHS, LRSchedule, Optimiser, Precision, Settings
 from chainrule.training.stop_request import StopRequest
 from chainrule.training.trainer import Trainer
 from chainrule.training.training_data import TrainingData, as_training_data
@@ -88,7 +88,8 @@ def fit(
         device: auto, cpu, cuda, cuda:1 or mps.
         seed: of the order of the data, and of dropout where a model has it; models and data have seeds of their own.
         progress: True shows a progress bar and a line per epoch on standard error; a callable is called with the number
-            of training data of each update; in several processes, in the first.
+            of training data of each update, and first with that of all updates before a resumed run; in several
+            processes, in the first.
 
     Returns:
         the metrics of each epoch, NLL in nats per datum.

@@ -11,6 +11,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.cli import main
+from chainrule.commands.options.train import MODELS
 from tests.support.runs import file_contents
 
 BITS = np.random.default_rng(0).integers(0, 2, (60, 4, 4), dtype=np.uint8)
@@ -116,7 +117,7 @@ MISSING = {
     "sample run": "--out must be given",
     "complete run --data x.npz": "--out must be given",
     "check": "RUN must be given",
-    "train unknown --data x.npz --out new": "there is no model 'unknown'; there are independent, made, ",
+    "train unknown --data x.npz --out new": f"there is no model 'unknown'; there are {', '.join(MODELS)}",
 }
 
 

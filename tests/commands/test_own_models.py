@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.commands.options.train import MODELS
 from chainrule.models import Density
 from tests.support.terminal import commands
 
@@ -156,7 +157,7 @@ WRONG = {
     "1); mend that",
     "made --import broken_for_train": "broken_for_train cannot be imported: RuntimeError",
     "GRUDensty --import mine_for_train": "there is no model 'GRUDensty'; did you mean 'GRUDensity'?",
-    "GRUDensity": "there is no model 'GRUDensity'; there are independent, made, pixelcnn, row-lstm, diagonal-bilstm",
+    "GRUDensity": f"there is no model 'GRUDensity'; there are {', '.join(MODELS)}",
     "Unfinished --import mine_for_train": "there is no model 'Unfinished'",
     "mine_for_train:GRUDensity --model.features x": "--model.features must be a whole number, not 'x'",
     "mine_for_train:GRUDensity --model.feature 3": "there is no option '--model.feature'; did you mean "

@@ -242,7 +242,10 @@ def test_models_of_tables_can_be_checked_and_inspected(run):
             "score one --data whole.csv --out new.txt",
             "new.txt: the ending says what is written, and must be .csv or .par",
         ),
-        ("score one --data gaps.csv", "values are missing, and no order of this MADE begins with the others"),
+        (
+            "score one --data gaps.csv",
+            "without a number of masks, or drop these rows (train with --model.agnostic order)",
+        ),
         ("score one --data whole.csv --members 2", "--members: of a MADE trained with --model.agnostic"),
         ("impute one --data other.csv --out new.csv", "other.csv has no column 'sort'"),
         ("impute image --data x.npz --out new.csv", "impute is for tables, and image holds a model of Binary"),

@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from chainrule.inference.resampling import effective_sample_size, resample_equal, resample_systematic, resample_stratified
+from chainrule.inference.resampling import (
+    effective_sample_size,
+    resample_equal,
+    resample_stratified,
+    resample_systematic,
+)
 
 
 def test_systematic_resampling_draws_rows_in_proportion_to_their_weights():

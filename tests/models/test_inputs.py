@@ -100,3 +100,27 @@ def test_masked_layers_print_their_sizes_and_open_weights():
     assert "MaskedLinear(in_features=3, out_features=2, open=" in repr(model)
     image = cr.PixelCNN(cr.Binary((1, 3, 3)), blocks=1, features=2)
     assert "MaskedConv2d(1, 4, kernel_size=7, mask_type=A, open=96 of 196)" in repr(image)
+
+
+class OldStyle(cr.MADE):
+    """Changes methods, and leaves the context out of them."""
+
+    def conditionals(self, x):
+        return super().conditionals(x)
+
+    def log_prob(self, x):
+        return super().log_prob(x) + 0.0
+
+    def log_marginal(self, x, evidence):
+        return super().log_marginal(x, evidence)
+
+
+def test_methods_of_a_users_own_may_leave_the_context_out():
+    model, x = OldStyle(cr.Binary((4,)), hidden=(8,)), torch.ones(2, 4)
+    evidence = torch.tensor([True, False, False, False])
+    ensemble = cr.Ensemble([model, OldStyle(cr.Binary((4,)), hidden=(8,), seed=1)])
+    assert check_model(model).passed
+    for density in (model, ensemble):
+        assert cr.evaluate(density, x).nats == pytest.approx(-density.log_prob(x).mean().item())
+        assert density(x).shape == (2,)
+        assert cr.complete(density, x, evidence).shape == (2, 1, 4)

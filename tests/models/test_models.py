@@ -167,7 +167,7 @@ def test_outputs_are_not_rectified(name):
 
 
 @pytest.mark.parametrize("name", [name for name, make in ZOO.items() if isinstance(make().domain, Grid)])
-def test_untrained_models_are_uniform(name):
+def test_untrained_models_of_the_library_are_uniform(name):
     model = ZOO[name]()
     table = model.conditionals(random_data(model, 2, 0)).probs
     torch.testing.assert_close(table, torch.full_like(table, 1 / model.domain.levels))

@@ -156,11 +156,13 @@ def test_a_model_without_a_fast_sampler_recomputes():
 
 
 def test_an_ensemble_has_no_sampler():
-    with pytest.raises(ChainruleError, match="no order of its own; make a sampler of one of its components"):
+    with pytest.raises(
+        ChainruleError, match="no order of its own, and so no sampler; make a sampler of one of its components"
+    ):
         Ensemble([MADE(Binary((5,)))]).sampler()
 
 
-def test_a_sampler_reads_the_weights_when_it_is_made():
+def test_draws_follow_the_present_weights():
     model = perturbed_copy(PixelCNN(Binary((1, 3, 3)), blocks=1, features=4), 1)
     before = sample(model, 20, seed=1)
     with torch.no_grad():

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from chainrule.checks import measure_dependence
 from chainrule.domains import natural, raster
+from chainrule.errors import ChainruleError
 from chainrule.models import AutoregressiveModel
 
 MAX_MEASURED_SITES = 1024
@@ -158,7 +159,7 @@ def describe_model(model: AutoregressiveModel) -> str:
     """Return the model's name and arguments; the name alone where the model does not store its arguments."""
     try:
         arguments = model.arguments
-    except AttributeError:
+    except ChainruleError:
         return model.display_name
     words = [f"{name}={value}" for name, value in arguments.items() if name not in ("domain", "order", "seed")]
     return f"{model.display_name}({', '.join(words)})"

@@ -6,6 +6,7 @@ import pytest
 
 from chainrule.cli import main
 from chainrule.commands.options.nearest import nearest
+from chainrule.commands.options.train import MODELS
 
 MISSPELLED = {
     "trian made": "there is no command 'trian'; did you mean 'train'?",
@@ -23,7 +24,7 @@ MISSPELLED = {
 }  # fmt: skip
 UNLIKE_ALL = {
     "nonsense": "there is no command 'nonsense'; there are demo, explain, train, ",
-    "train xyz --data digits --out x": "there is no model 'xyz'; there are independent, made, pixelcnn, row-lstm, ",
+    "train xyz --data digits --out x": f"there is no model 'xyz'; there are {', '.join(MODELS)}",
     "train pixelcnn --data digits --out x --model.hidden [3]": "there is no option '--model.hidden'; chainrule train "
     "pixelcnn --help lists the options",
     "train made --data digits --out x --zzz": "there is no option '--zzz'; chainrule train made --help lists",
