@@ -152,7 +152,7 @@ FORMULAS: dict[str, Formula] = {
     "likelihood": Formula(
         r"\ell(\mathbf{x}) = \sum_{d=1}^{D} -\log p(x_d \mid x_{<d}) = -\log p(\mathbf{x})",
         "ℓ(x) = Σ_{d} −log p(x_{d} | x_{<d}) = −log p(x)",
-        f"{MADE}, section 3", "chainrule.models.base.AutoregressiveModel.log_prob", "distributions",
+        f"{MADE}, section 3", "chainrule.models.autoregressive.AutoregressiveModel.log_prob", "distributions",
     ),
     "masked-hidden": Formula(
         r"\mathbf{h}(\mathbf{x}) = \mathbf{g}(\mathbf{b} + (\mathbf{W} \odot \mathbf{M}^{\mathbf{W}})\mathbf{x})",
@@ -202,7 +202,7 @@ FORMULAS: dict[str, Formula] = {
     "image": Formula(
         r"p(\mathbf{x}) = \prod_{i=1}^{n^2} p(x_i \mid x_1, \dots, x_{i-1})",
         "p(x) = ∏_{i} p(x_{i} | x_{1}, …, x_{i−1}),  i = 1, …, n^{2}",
-        f"{PIXEL_RNN}, equation 1", "chainrule.models.base.AutoregressiveModel.log_prob", "convolution",
+        f"{PIXEL_RNN}, equation 1", "chainrule.models.autoregressive.AutoregressiveModel.log_prob", "convolution",
     ),
     "colours": Formula(
         r"p(x_i \mid \mathbf{x}_{<i}) = p(x_{i,R} \mid \mathbf{x}_{<i})\, p(x_{i,G} \mid \mathbf{x}_{<i}, x_{i,R})\,"

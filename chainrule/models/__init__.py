@@ -6,7 +6,8 @@ from typing import Any
 
 from chainrule.domains import Domain
 from chainrule.errors import ChainruleError
-from chainrule.models.base import AutoregressiveModel, Density, as_density, observed_mask, sum_sites
+from chainrule.models.autoregressive import AutoregressiveModel
+from chainrule.models.density import Density, as_density, observed_mask, sum_sites
 from chainrule.models.ensemble import Ensemble
 from chainrule.models.independent import Independent
 from chainrule.models.made import MADE

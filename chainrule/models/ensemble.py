@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from chainrule.domains import ArrayLike
 from chainrule.errors import ChainruleError
-from chainrule.models.base import Density
+from chainrule.models.density import Density
 from chainrule.sampling import with_context
 
 

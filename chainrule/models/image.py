@@ -21,7 +21,7 @@ from chainrule.layers.lstm import LSTMStack
 from chainrule.layers.masks import colour_groups
 from chainrule.layers.receptive_field import identity_field
 from chainrule.layers.residual import ResidualStack
-from chainrule.models.base import AutoregressiveModel
+from chainrule.models.autoregressive import AutoregressiveModel
 from chainrule.sampling import ImageNetwork, ImageSampler, Sampler, Schedule, refuse_context, slope, wavefront
 from chainrule.seeding import Seed, as_seed, generator
 

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from chainrule.distributions import Distributions
 from chainrule.domains import ArrayLike, Domain, Grid, as_tensor, raster
 from chainrule.errors import ChainruleError
-from chainrule.models.base import AutoregressiveModel, Density, sum_sites
+from chainrule.models.autoregressive import AutoregressiveModel
+from chainrule.models.density import Density, sum_sites
 from chainrule.sampling import RecomputingSampler, Sampler, Schedule, refuse_context
 from chainrule.seeding import Seed, as_seed
 

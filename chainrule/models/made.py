@@ -21,7 +21,8 @@ from chainrule.errors import ChainruleError
 from chainrule.layers.linear import MaskedLinear
 from chainrule.layers.masks import degree_mask
 from chainrule.layers.receptive_field import linear_field
-from chainrule.models.base import AutoregressiveModel, Density, log_prob_by_pattern, sum_sites
+from chainrule.models.autoregressive import AutoregressiveModel
+from chainrule.models.density import Density, log_prob_by_pattern, sum_sites
 from chainrule.models.ensemble import Ensemble
 from chainrule.sampling import MLPPlan, MLPSampler, Sampler, Schedule, activation_plan, refuse_context
 from chainrule.seeding import Seed, as_seed, generator

@@ -12,7 +12,7 @@ import chainrule as cr
 from chainrule.checks import check_leak, check_model
 from chainrule.distributions import Conditionals
 from chainrule.domains import natural
-from chainrule.models.base import AutoregressiveModel
+from chainrule.models import AutoregressiveModel
 from chainrule.sampling import RecomputingSampler
 from tests.support.findings import BATCH, FREQUENCIES, LEAK, SEQUENTIAL, TOTAL, failed_laws
 

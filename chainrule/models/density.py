@@ -1,52 +1,27 @@
-"""The contract of every model: a density, all of its conditionals in one parallel pass, and a sampler."""
+"""The contract of every density: likelihoods, conditioning on evidence, and samples."""
 
 from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from chainrule.distributions import Distributions
-from chainrule.domains import ArrayLike, Domain, Order, as_tensor, encode_as
+from chainrule.domains import ArrayLike, Domain, encode_as
 from chainrule.errors import ChainruleError, MissingValuesError
 from chainrule.hardware import sum_dtype
 from chainrule.progress import ProgressCallback, report_progress
 from chainrule.sampling import (
     BATCH_SIZE,
-    RecomputingSampler,
     Sampler,
     as_context,
-    belongs_with,
     decode_batches,
-    refuse_context,
     with_context,
 )
 from chainrule.seeding import Seed, as_seed
-
-
-class RequiredAttribute:
-    """Stand for an attribute that a model's constructor must set: reading it before raises ChainruleError.
-
-    An attribute of the instance hides it, so that reading the attribute costs nothing more.
-
-    Args:
-        meaning: what the attribute is, with an example.
-    """
-
-    def __init__(self, meaning: str) -> None:
-        self.meaning = meaning
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    def __get__(self, model: object, owner: type) -> RequiredAttribute:
-        if model is None:
-            return self
-        raise ChainruleError(f"this {owner.__name__} has no {self.name}; set self.{self.name} to {self.meaning}")
 
 
 class Density(nn.Module, ABC):
@@ -58,7 +33,9 @@ class Density(nn.Module, ABC):
         domain: the space of a datum.
     """
 
-    domain: Domain = cast(Domain, RequiredAttribute("the space of a datum, such as Binary((28, 28))"))
+    domain: Domain
+    required_attributes: ClassVar[Mapping[str, str]] = {"domain": "the space of a datum, such as Binary((28, 28))"}
+    """The attributes that a constructor must set, each with an example for the error message."""
     classes: ClassVar[dict[str, type[Density]]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -122,13 +99,12 @@ class Density(nn.Module, ABC):
             raise ChainruleError(f"the number of members must be 1, not {n}")
         return 1
 
-    def check_attributes(self) -> None:
-        """Check that the constructor has set the attributes that every density needs.
-
-        Raises:
-            ChainruleError: it has not.
-        """
-        _ = self.domain
+    def __getattr__(self, name: str) -> Any:
+        if name in type(self).required_attributes:
+            raise ChainruleError(
+                f"this {type(self).__name__} has no {name}; set self.{name} to {self.required_attributes[name]}"
+            )
+        return super().__getattr__(name)
 
     @property
     def components(self) -> Sequence[Density]:
@@ -264,150 +240,6 @@ class Density(nn.Module, ABC):
             ) from None
 
 
-class AutoregressiveModel(Density):
-    """A density p(x) = ∏ p(x_i | x_<i) over `domain`, with its sites taken in `order`.
-
-    A new model writes `conditionals` and nothing else. It may also give a `fast_sampler`.
-    Source: MADE (arXiv:1502.03509), section 3; PixelRNN (arXiv:1601.06759), equation 1.
-
-    Attributes:
-        domain: the space of a datum.
-        order: the permutation of the sites.
-    """
-
-    order: Order = cast(Order, RequiredAttribute("the order of the sites, such as raster(domain)"))
-    methods_of_fast_sampler: ClassVar[tuple[str, ...]] = ("conditionals", "predict_conditionals", "encode")
-    """The methods that the fast sampler repeats. A class that changes one of them needs a fast sampler of its own."""
-    trains_in_bfloat16: ClassVar[bool] = False
-    """Whether data of levels may train in bfloat16: on binary data it was measured to be as good as float32."""
-
-    arguments_for_missing_values: ClassVar[Mapping[str, Any]] = {}
-    """The constructor's arguments with which the model can be trained on any missing values; empty without such."""
-
-    @abstractmethod
-    def conditionals(self, x: ArrayLike, context: Tensor | None = None) -> Distributions:
-        """Return the D distributions p(x_i | x_<i) for data x [n, *shape] at once: the definition of the model.
-
-        Args:
-            context: [n, ...], where the model takes a context. A model without a context may leave this argument out.
-        """
-
-    def predict_conditionals(self, x: Tensor, context: Tensor | None) -> Distributions:
-        """Return `conditionals`, called without the argument `context` where there is no context.
-
-        Raises:
-            ChainruleError: a context for a model that takes none, or `conditionals` returns no distributions.
-        """
-        try:
-            conditionals = with_context(self.conditionals, x, context=context)
-        except TypeError:
-            if not self._takes_context():
-                refuse_context(context)
-            raise
-        if not isinstance(conditionals, Distributions):
-            raise ChainruleError(
-                f"conditionals of this {type(self).__name__} returns a {type(conditionals).__name__}, not "
-                "distributions; return domain.conditionals(params)"
-            )
-        return conditionals
-
-    def _takes_context(self) -> bool:
-        """Return whether `conditionals` can be called with a second positional argument."""
-        try:
-            inspect.signature(self.conditionals).bind(None, None)
-        except TypeError:
-            return False
-        return True
-
-    def check_attributes(self) -> None:
-        super().check_attributes()
-        _ = self.order
-
-    def log_prob(self, x: ArrayLike, context: Tensor | None = None) -> Tensor:
-        x = self.domain.check(x)
-        return sum_sites(self.predict_conditionals(x, context).log_prob(x))
-
-    def log_marginal(self, x: ArrayLike, evidence: Tensor, context: Tensor | None = None) -> Tensor:
-        if not bool(self.order.is_prefix(evidence).all()):
-            raise ChainruleError(f"the evidence is not the first sites of the order of this {type(self).__name__}")
-        x = as_tensor(x)
-        if not bool(evidence.any()):
-            return torch.zeros(len(x), dtype=sum_dtype(x), device=x.device)
-        known = evidence.expand(len(x), -1).view(x.shape).to(x.device)
-        x = self.domain.check(torch.where(known, x, torch.zeros_like(x)))
-        by_site = self.predict_conditionals(x, context).log_prob(x)
-        return sum_sites(torch.where(known, by_site, torch.zeros_like(by_site)))
-
-    def condition(self, evidence: Tensor, *, members: int = 1, seed: int = 0) -> Density | None:  # noqa: ARG002
-        return self if bool(self.order.is_prefix(evidence)) else None
-
-    @torch.no_grad()
-    def sampler(self) -> Sampler:
-        """Return the model's fast sampler where it belongs to these conditionals, else one that recomputes them.
-
-        Make a new sampler after the weights have changed.
-        """
-        fast = self.fast_sampler() if self._fast_sampler_matches() else None
-        return RecomputingSampler(self) if fast is None else fast
-
-    def fast_sampler(self) -> Sampler | None:
-        """Return a sampler that is faster than recomputing, and equal to it (law 3); None without one."""
-        return None
-
-    def _fast_sampler_matches(self) -> bool:
-        """Return whether `fast_sampler` was written for the model's conditionals.
-
-        It was, where the class that defines `fast_sampler` also defines or inherits each method that it repeats. A
-        subclass that changes `conditionals` alone, or a mixin that does, has another definition of them.
-        """
-        names = self.methods_of_fast_sampler
-        return belongs_with(type(self), "fast_sampler", names) and not any(name in vars(self) for name in names)
-
-    def receptive_field(self) -> Tensor | None:
-        """Return who can depend on whom: bool [D, D], row i True at the sites that the conditional of site i reads.
-
-        It follows from the kernels, masks and recurrences of the layers, whatever the weights. Law 6 holds the model to
-        it. None where the model does not know.
-        """
-        return None
-
-    # What the reports ask of a model; a model may leave these as they are.
-
-    depth_argument: ClassVar[str] = ""
-    """The name of the constructor's argument that sets the number of layers, such as "blocks"; empty without one."""
-
-    @property
-    def can_choose_order(self) -> bool:
-        """Whether the model was trained for all orders, so that an order can be chosen."""
-        return False
-
-    @property
-    def trained_for_several_orders(self) -> bool:
-        """Whether the model was trained for several orders, of which `order` is one."""
-        return False
-
-    def layer_masks(self) -> dict[str, Tensor]:
-        """Return the masks of a fully connected network by layer, first to last: bool [out, in]; empty without one.
-
-        The mask named "skip", if there is one, is that of direct connections from inputs to outputs.
-        """
-        return {}
-
-    def receptive_fields_by_depth(self) -> dict[int, Tensor] | None:
-        """Return the receptive fields of the same architecture with fewer layers, bool [D, D] by the number of layers.
-
-        Empty where the architecture is not drawn by depth; None where it is not known.
-        """
-        return None
-
-    def init_from_data(self, x: Tensor) -> None:
-        """Set the parameters that follow from training data without training; by default none do.
-
-        Args:
-            x: [n, *shape].
-        """
-
-
 def as_density(model: nn.Module) -> Density:
     """Return the density itself, or the density within a wrapper (`DataParallel`, `torch.compile`).
 
@@ -420,7 +252,8 @@ def as_density(model: nn.Module) -> Density:
         if not isinstance(wrapped, nn.Module):
             raise ChainruleError(f"a model of chainrule is needed, and a {type(model).__name__} is none")
         inner = wrapped
-    inner.check_attributes()
+    for name in inner.required_attributes:
+        getattr(inner, name)  # an error says which is missing
     return inner
 
 
