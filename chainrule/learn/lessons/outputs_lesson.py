@@ -322,7 +322,11 @@ def add_level_order(page: Page, softmax: MADE, pixelcnn: PixelCNN) -> None:
         f"softmax needs {plain[3]:.2f} bits before and {shuffled[3]:.2f} bits after the permutation; the Gaussian "
         f"with end levels needs {plain[2]:.2f} bits before and {shuffled[2]:.2f} bits after."
     )
-    cosines = {"digits, MADE": weight_cosines(softmax), "photographs, red": weight_cosines(pixelcnn)}
+    levels = pixelcnn.domain.levels
+    cosines = {
+        "digits, MADE": weight_cosines(softmax.output.weight, softmax.domain.levels),
+        "photographs, red": weight_cosines(pixelcnn.output.weight[:levels], levels),
+    }
     near = [f"{fixed(float(each.diagonal(1).mean()), 2)} ({name})" for name, each in cosines.items()]
     far = [fixed(float(each[: len(each) // 4, -(len(each) // 4) :].mean()), 2) for each in cosines.values()]
     page.paragraph(
@@ -341,14 +345,16 @@ def add_level_order(page: Page, softmax: MADE, pixelcnn: PixelCNN) -> None:
     )
 
 
-def weight_cosines(model: MADE | PixelCNN) -> Tensor:
-    """Return the cosines [K, K] between the output weights of two levels, of a MADE or of the red of a PixelCNN.
+def weight_cosines(weight: Tensor, levels: int) -> Tensor:
+    """Return the cosines [K, K] between the output weights of two levels.
 
     The mean over all levels is subtracted, because it has no effect on a softmax.
+
+    Args:
+        weight: [sites · K, ...], of a layer that gives K logits for each site.
+        levels: K.
     """
-    levels, weight = model.domain.levels, model.output.weight.detach().double().flatten(1)
-    if isinstance(model, PixelCNN):
-        weight = weight[:levels]
+    weight = weight.detach().double().flatten(1)
     by_level = weight.view(-1, levels, weight.shape[1])
     apart = F.normalize((by_level - by_level.mean(1, keepdim=True)).movedim(1, 0).flatten(1), dim=1)
     return apart @ apart.T

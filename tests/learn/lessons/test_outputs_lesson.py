@@ -73,6 +73,6 @@ def test_a_mixture_with_ends_beats_a_softmax_that_learns_the_order_from_few_imag
     with torch.no_grad():
         behind = models["softmax"].log_prob(x) - models["3 Gaussians"].log_prob(x)
     assert float(behind.mean()) < -5 * float(behind.std()) / math.sqrt(len(x))
-    cosines = weight_cosines(models["softmax"])
+    cosines = weight_cosines(models["softmax"].output.weight, models["softmax"].domain.levels)
     assert torch.equal(cosines.diagonal().round(decimals=6), torch.ones(17).double())
     assert float(cosines.diagonal(1).mean()) > 0.1 > -0.1 > float(cosines[:4, -4:].mean())
