@@ -1,6 +1,8 @@
 """MADE: an autoencoder whose masks leave output i only paths from the inputs before i.
 
 Germain, Gregor, Murray, Larochelle: MADE: Masked Autoencoder for Distribution Estimation. 2015, arXiv:1502.03509.
+
+Sampling: `sampling/mlp_sampler.py`. The cache of the activations: `sampling/mlp_cache.py`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """PixelCNN: masked convolutions over all pixels in parallel.
 
 van den Oord, Kalchbrenner, Kavukcuoglu: Pixel Recurrent Neural Networks. 2016, arXiv:1601.06759.
+
+Sampling: `sampling/image_sampler.py`. The cache of the residual blocks: `sampling/conv_cache.py`.
 """
 
 from __future__ import annotations

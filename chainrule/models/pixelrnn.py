@@ -1,6 +1,8 @@
 """PixelRNN: Row LSTM and Diagonal BiLSTM.
 
 van den Oord, Kalchbrenner, Kavukcuoglu: Pixel Recurrent Neural Networks. 2016, arXiv:1601.06759.
+
+Sampling: `sampling/image_sampler.py`. The cache of the recurrent layers: `sampling/lstm_cache.py`.
 """
 
 from __future__ import annotations
