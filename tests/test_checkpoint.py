@@ -137,14 +137,14 @@ def test_a_full_disk_is_reported(tmp_path, monkeypatch):
 
 
 class Forgetful(UserModel):
-    """Does not keep its argument as an attribute."""
+    """A model that does not keep its argument as an attribute."""
 
     def __init__(self, domain, width=3):
         super().__init__(domain)
 
 
 class Loose(UserModel):
-    """Does not name its arguments."""
+    """A model that does not name its arguments."""
 
     def __init__(self, domain, **arguments):
         super().__init__(domain, **arguments)

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 MADE = ("build/", "dist/")
-"""What a task makes is not in the repository."""
+"""The products of a make target are not in the repository."""
 
 
 def test_every_place_exists():

@@ -1,4 +1,4 @@
-"""What is imported is declared in pyproject.toml, and what is declared is used."""
+"""Every imported package is declared in pyproject.toml, and every declared package is used."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TOOLS = {
     "pytest-xdist": "runs tests in several processes (pyproject.toml)",
     "ruff": "checks and formats (Makefile), and formats signatures on the site",
 }
-"""What we run or configure and do not import, and what for."""
+"""Dependencies that are run or configured and not imported, with their purpose."""
 
 LATER = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.Try)
 """Code that runs after the import of its file, or that goes on when an import fails."""

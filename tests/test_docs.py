@@ -1,4 +1,4 @@
-"""What the documentation shows runs, and gives what it says."""
+"""The examples of the documentation run, and give the results that the pages show."""
 
 from __future__ import annotations
 

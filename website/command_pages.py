@@ -1,4 +1,4 @@
-"""How-to pages show what commands print: this runs the commands, in a shell, when the site is built.
+"""Run the commands of how-to pages and set in their output, in a shell, when the site is built.
 
 Three kinds of fenced blocks have a meaning:
 

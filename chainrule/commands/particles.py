@@ -1,4 +1,4 @@
-"""What commands say of particles: the weighted completions that missing values are chosen from."""
+"""Messages about particles: the weighted completions from which missing values are chosen."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ TABLE_OPTIONS = ("kinds", "drop", "missing")
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How raw values become values of a domain: `load_data(source, **preprocessing.to_dict())` repeats it bit for bit.
+    """The steps from raw values to values of a domain: `load_data(source, **preprocessing.to_dict())` repeats them.
 
     Args:
         binarize: how gray values become 0 or 1. `threshold`: 1 from half of full scale on. `draw`: 1 with probability

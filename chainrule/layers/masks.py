@@ -1,4 +1,4 @@
-"""Which unit may see which: the masks of MADE and of masked convolutions, as functions of degrees and groups."""
+"""The masks of MADE and of masked convolutions, as functions of degrees and colour groups."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from torch import Tensor
 
 
 def degree_mask(out_degrees: Tensor, in_degrees: Tensor, strict: bool, dtype: torch.dtype = torch.bool) -> Tensor:
-    """MADE's masks: [out, in], True where an output may see an input.
+    """Return a mask of MADE: [out, in], True where an output may read an input.
 
     Hidden layers, M^W: m(k') >= m(k). Output layer, M^V: d > m(k) (`strict`).
     Source: MADE (arXiv:1502.03509), section 4.
 
     Args:
-        dtype: of the mask. Where it is that of the weights, making it and multiplying them by it takes half the time;
-            it must hold the degrees exactly.
+        dtype: of the mask. With the dtype of the weights, making the mask and multiplying by it takes half the time.
+            The dtype must hold the degrees exactly.
 
     Example:
         >>> degree_mask(torch.tensor([1, 2]), torch.tensor([1, 2]), strict=False).int().tolist()
@@ -29,7 +29,7 @@ def degree_mask(out_degrees: Tensor, in_degrees: Tensor, strict: bool, dtype: to
 
 
 def colour_groups(features: int, colours: int) -> Tensor:
-    """The colour that each feature belongs to: int64 [features], split as evenly as it goes.
+    """Return the colour of each feature: int64 [features], in groups that are as even as possible.
 
     Example:
         >>> colour_groups(5, 3).tolist()
@@ -39,10 +39,10 @@ def colour_groups(features: int, colours: int) -> Tensor:
 
 
 def convolution_mask(out_groups: Tensor, in_groups: Tensor, kernel: tuple[int, int], kind: str) -> Tensor:
-    """Mask A or B of a convolution: bool [out, in, rows, columns], True at taps that may be seen.
+    """Return mask A or B of a convolution: bool [out, in, rows, columns], True at open taps.
 
-    Taps before the centre in raster order are open. At the centre, a feature sees the colours before its own
-    (mask A), or those and its own (mask B).
+    Taps before the centre in raster order are open. At the centre, a feature reads the colours before its own colour
+    (mask A), and its own colour too (mask B).
     Source: PixelRNN (arXiv:1601.06759), section 3.4 and figure 2.
     """
     rows, columns = kernel

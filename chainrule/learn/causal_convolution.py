@@ -1,4 +1,4 @@
-"""What masked convolutions can depend on, their blind spot, and the conditionals of the colours of a pixel.
+"""Masked convolutions: their receptive fields, their blind spot, and the conditionals of the colours of a pixel.
 
 van den Oord, Kalchbrenner, Kavukcuoglu: Pixel Recurrent Neural Networks. 2016, arXiv:1601.06759.
 """

@@ -133,7 +133,7 @@ def test_the_number_of_steps_is_the_papers():
 
 
 def saved_bytes(size, cell):
-    """What one training step keeps for its backward pass."""
+    """Return the memory that one training step keeps for its backward pass."""
     model = PixelRNN(Binary((1, size, size)), cell, layers=2, features=4)
     kept = {}
 

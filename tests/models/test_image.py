@@ -1,4 +1,4 @@
-"""What PixelCNN and PixelRNN share: their orders."""
+"""The orders of PixelCNN and PixelRNN."""
 
 from __future__ import annotations
 

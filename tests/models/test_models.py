@@ -1,4 +1,4 @@
-"""What each model's masks let through, and what all models share."""
+"""The paths that the masks of each model leave open, and the properties that all models share."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.models import ZOO
 
 
 def paths(model: MADE) -> torch.Tensor:
-    """How many ways lead from each input to each output: int64 [D·K, D]."""
+    """Count the paths from each input to each output: int64 [D·K, D]."""
     ways = torch.eye(model.domain.sites, dtype=torch.int64)
     for layer in model.layers:
         ways = layer.mask.long() @ ways

@@ -125,7 +125,7 @@ def test_prediction_and_jacobian_are_the_geometry_of_the_papers(shape):
 
 
 def picture(model, row, column):
-    """What the conditional of a pixel of a gray image sees, row by row."""
+    """Return the pixels that a conditional of a gray image depends on, row by row."""
     _, height, width = model.domain.shape
     seen = model.receptive_field()[row * width + column].view(height, width)
     return ["".join("#" if each else "." for each in line) for line in seen.tolist()]

@@ -107,7 +107,7 @@ FAST = {"progress": False, "batch_size": 8, "lr": 0.02, "warmup": 0, "ema": 0.9,
 
 
 WRAPPERS = {"compile": lambda model: torch.compile(model, backend="eager"), "DataParallel": torch.nn.DataParallel}
-"""What users wrap around a model."""
+"""Wrappers that users put around a model."""
 
 
 def small_made(**options) -> cr.MADE:

@@ -31,7 +31,7 @@ PREPARATION = (
     ),
     Option("levels", int | None, None, "Round gray values, or those of each colour, to this number of levels."),
 )
-"""What `load_data` can do to images, with its names and defaults."""
+"""The options of `load_data` for images, with its names and defaults."""
 
 COLUMNS = (
     Option(
@@ -50,7 +50,7 @@ COLUMNS = (
         "WORD,...",
     ),
 )
-"""What `load_data` can do to tables, with its names and defaults."""
+"""The options of `load_data` for tables, with its names and defaults."""
 
 TRAINING = (
     Option(

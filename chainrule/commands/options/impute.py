@@ -16,7 +16,7 @@ EXAMPLES = (
     "chainrule impute runs/wine --data wine.csv --fill draws -n 5 --out draws.csv",
 )
 SINGLE, MULTIPLE = 100, 5
-"""How many draws are made for one value of each gap, and how many where the draws themselves are asked for."""
+"""The number of draws behind one value of each gap, and the number where the draws themselves are written."""
 FILL = (
     "Value of each gap: the most likely one, the mean of the draws (of categories, the most likely level), or the "
     "draws themselves: the whole table several times, with a column named draw."
