@@ -195,3 +195,17 @@ def test_families_on_the_command_line(tmp_path, capsys, monkeypatch):
     assert (status, "1 to 3, not 4" in err, err.count("\n")) == (2, True, 1)
     cr.save(cr.Independent(cr.Binary((6,))), "other")
     assert "holds another model" in run("sample", "other", "--members", 2, "--out", "none.npy")[2]
+
+
+@pytest.mark.parametrize(
+    ("model", "n", "words"),
+    [
+        (cr.Independent(FOUR), 2, "the number of members must be 1, not 2"),
+        (cr.Ensemble([cr.Independent(FOUR)]), 0, "the number of members must be at least 1, not 0"),
+        (cr.Ensemble([family(num_masks=3)]), 4, "1 to 3, not 4"),
+    ],
+)
+def test_a_number_of_members_that_a_model_does_not_have_is_refused(model, n, words):
+    with pytest.raises(cr.ChainruleError, match=words):
+        model.check_members(n)
+    assert model.check_members(1) in (1, 3, None)
