@@ -128,7 +128,7 @@ class AutoregressiveModel(Density):
         """
         return None
 
-    # What the reports ask of a model; a model may leave these as they are.
+    # Facts about the architecture and its training. A model may leave these as they are.
 
     depth_argument: ClassVar[str] = ""
     """The name of the constructor's argument that sets the number of layers, such as "blocks"; empty without one."""

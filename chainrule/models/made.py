@@ -310,7 +310,7 @@ class MADE(AutoregressiveModel):
             layer.mask = mask
         return member
 
-    # What the reports ask of a model.
+    # Facts about the architecture and its training.
 
     @property
     def trained_for_several_orders(self) -> bool:

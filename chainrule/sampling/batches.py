@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from chainrule.domains import Domain
 from chainrule.progress import ProgressCallback
 from chainrule.sampling.context import move_context, select_context, with_context
 from chainrule.sampling.decode import decode
 from chainrule.sampling.draws import InverseCDFDraw
-from chainrule.sampling.sampler import Sampler, evaluating
+from chainrule.sampling.sampler import Sampler, Switchable, evaluating
 from chainrule.seeding import site_noise
 
 BATCH_SIZE = 256
@@ -23,14 +23,11 @@ MAX_BYTES = 2**30
 """The memory that a batch may take: fewer data are decoded at once where each datum takes much."""
 
 
-class DecodableDensity(Protocol):
+class DecodableDensity(Switchable, Protocol):
     """The part of a density that decoding needs."""
 
     @property
     def domain(self) -> Domain: ...
-
-    @property
-    def device(self) -> torch.device: ...
 
     @property
     def bytes_per_datum(self) -> int: ...
@@ -42,11 +39,7 @@ class DecodableDensity(Protocol):
 
     def sampler(self) -> Sampler: ...
 
-    def modules(self) -> Iterator[nn.Module]: ...
-
     def __hash__(self) -> int: ...
-
-    def eval(self) -> Any: ...
 
 
 def decode_batches(

@@ -122,11 +122,8 @@ class Sampler(ABC):
         return None
 
 
-class ParallelModel(Protocol):
-    """The part of a model that `RecomputingSampler` needs."""
-
-    domain: Domain
-    order: Order
+class Switchable(Protocol):
+    """A model whose mode `evaluating` can change."""
 
     @property
     def device(self) -> torch.device: ...
@@ -134,6 +131,13 @@ class ParallelModel(Protocol):
     def modules(self) -> Iterator[nn.Module]: ...
 
     def eval(self) -> Any: ...
+
+
+class ParallelModel(Switchable, Protocol):
+    """The part of a model that `RecomputingSampler` needs."""
+
+    domain: Domain
+    order: Order
 
     def predict_conditionals(self, x: Tensor, context: Tensor | None) -> Distributions: ...
 
@@ -193,17 +197,6 @@ def _without_gradients(device: torch.device) -> Iterator[None]:
     """Record no gradients within the block, and use no autocast."""
     with torch.no_grad(), torch.autocast(device.type, enabled=False):
         yield
-
-
-class Switchable(Protocol):
-    """A model whose mode `evaluating` can change."""
-
-    @property
-    def device(self) -> torch.device: ...
-
-    def modules(self) -> Iterator[nn.Module]: ...
-
-    def eval(self) -> Any: ...
 
 
 @contextmanager
